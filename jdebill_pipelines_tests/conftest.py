@@ -1,0 +1,82 @@
+"""What every test may ask for: a PostgreSQL of its own and servers on free ports.
+
+Belongs here: fixtures that several folders share. Fixtures of one folder live in its own conftest.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep Dagster quiet and self-contained: no telemetry, no home of the developer's."""
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+    os.environ.pop("DAGSTER_HOME", None)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL cluster from the wheel for this test process; yields its URL without a database name."""
+    from jdebill_pipelines.store.embedded import EmbeddedServer
+
+    # A short path: a Unix socket path has a limit of about 100 bytes.
+    server = EmbeddedServer(tmp_path_factory.mktemp("pg"))
+    try:
+        yield server.start(fast=True)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: str) -> str:
+    """A migrated database that the others are copied from (one migration per test process, not per test)."""
+    from jdebill_pipelines.store.embedded import create_database
+    from jdebill_pipelines.store.engine import migrate
+
+    url = create_database(postgres_server, "template_jdebill")
+    migrate(url)
+    return "template_jdebill"
+
+
+@pytest.fixture()
+def database_url(postgres_server: str, template_database: str) -> Iterator[str]:
+    """A fresh, migrated database of this test."""
+    from jdebill_pipelines.store.embedded import create_database, drop_database
+
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    url = create_database(postgres_server, name, template=template_database)
+    try:
+        yield url
+    finally:
+        drop_database(postgres_server, name)
+
+
+@pytest.fixture()
+def engine(database_url: str) -> Iterator[object]:
+    """A SQLAlchemy engine on the database of this test."""
+    from jdebill_pipelines.store.engine import create_engine
+
+    engine = create_engine(database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The public procurement data beside the checkout; skips where it is missing."""
+    if not DATA.is_dir():
+        pytest.skip("no data folder beside the checkout")
+    return DATA
+
+
+_ = psycopg2  # the driver must import: SQLAlchemy only names it in the URL
