@@ -80,9 +80,7 @@ F0006 = _table("F0006", "MCU", "MCU$ STYL$ CO$ DL01$ PECC$ UPMJ@ UPMT!")
 F0901 = _table("F0901", "AID", "AID$ CO$ MCU$ OBJ$ SUB$ ANS$ DL01$ LDA$ PEC$ CRCD$ UPMJ@ UPMT!")
 F0030 = _table("F0030", "UKID", "UKID# BKTP$ AN8# AID$ CRCD$ DL01$ NXTC# NXTA# UPMJ@ UPMT!", page_key="UKID")
 
-F0401 = _table(
-    "F0401", "AN8", "AN8# APC$ HDPY$ TRAP$ CRRP$ CRCA$ HOLD$ PYIN$ SNTO# UPMJ@ UPMT!", page_key="AN8"
-)
+F0401 = _table("F0401", "AN8", "AN8# APC$ HDPY$ TRAP$ CRRP$ CRCA$ HOLD$ PYIN$ SNTO# UPMJ@ UPMT!", page_key="AN8")
 F0101 = _table("F0101", "AN8", "AN8# ALKY$ TAX$ TAXC$ ALPH$ AT1$ ATP$ RMK$ UPMJ@ UPMT!", page_key="AN8")
 F0111 = _table("F0111", "AN8 IDLN", "AN8# IDLN# MLNM$ ALPH$ UPMJ@ UPMT!", page_key="AN8")
 F0115 = _table("F0115", "AN8 IDLN RCK7 CNLN", "AN8# IDLN# RCK7# CNLN# PHTP$ AR1$ PH1$ UPMJ@ UPMT!", page_key="AN8")
