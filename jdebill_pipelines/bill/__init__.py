@@ -1,0 +1,1 @@
+"""BILL REST API v3: session, call limits, endpoints, payload models, webhook signatures. Knows no customer and no database."""
