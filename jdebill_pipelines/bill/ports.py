@@ -1,7 +1,7 @@
 """What the BILL client asks of its surroundings: who may call now, and where the session is kept.
 
-Belongs here: the two protocols and their in-process versions (tests, ``doctor``, a single process). Does not belong here:
-the versions that all processes of an installation share, which live with the database.
+Belongs here: the two protocols and their in-process versions (tests, ``doctor``, a single process). Does not belong
+here: the versions that all processes of an installation share, which live with the database.
 """
 
 from __future__ import annotations
