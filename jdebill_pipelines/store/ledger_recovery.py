@@ -1,0 +1,102 @@
+"""Step four of the write ledger: taking over what nobody knows the outcome of, and reading the ledger.
+
+Does not belong here: the looking up on the other side (steps/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jdebill_pipelines.store.ledger_types import Claim, WriteRecord
+from jdebill_pipelines.store.releases import check_content
+from jdebill_pipelines.store.scope import Part
+
+
+class Recovery(Part):
+    """Recovering and reading."""
+
+    def pending_recovery(self, kinds: Sequence[str] | None = None) -> list[WriteRecord]:
+        """Return the writes that may or may not have happened: unknown, or claimed with a lease that ran out."""
+        return self._read(
+            "(state = 'unknown' OR (state = 'claimed' AND lease_until <= clock_timestamp())) "
+            "AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(:kinds)) ORDER BY id",
+            kinds=None if kinds is None else list(kinds),
+        )
+
+    def claim_recovery(
+        self,
+        *,
+        worker: str,
+        run_id: str,
+        kinds: Sequence[str] | None = None,
+        lease_seconds: int = 300,
+        limit: int = 500,
+    ) -> list[Claim]:
+        """Take over writes of unknown outcome, to look each up on the other side and settle it.
+
+        From here on a settle by the process that sent it is refused. What was looked up and not found recently is left
+        alone until its settling delay is over.
+
+        Returns:
+            Claims with ``recovering`` set: settle each ``confirmed`` (origin ``adopted``) or ``not_found``, or give it
+            back with ``release``.
+        """
+        with self.scope.transaction() as tx:
+            taken = self.run(
+                tx,
+                _TAKE,
+                kinds=None if kinds is None else list(kinds),
+                worker=worker,
+                run_id=run_id,
+                lease=lease_seconds,
+                limit=limit,
+            )
+            claims = [Claim.of(row, recovering=True) for row in taken.mappings()]
+        for claim in claims:
+            check_content(claim.kind, claim.natural_key, claim.content, claim.content_hash)
+        return sorted(claims, key=lambda claim: claim.write_id)
+
+    def open_writes(self, kinds: Sequence[str] | None = None) -> list[WriteRecord]:
+        """Return everything that is intended, claimed or unknown now."""
+        return self._read(
+            "state IN ('intended', 'claimed', 'unknown') "
+            "AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(:kinds)) ORDER BY id",
+            kinds=None if kinds is None else list(kinds),
+        )
+
+    def history(self, kind: str, natural_key: str) -> list[WriteRecord]:
+        """Return every write of a document, oldest first."""
+        return self._read("kind = :kind AND natural_key = :key ORDER BY generation", kind=kind, key=natural_key)
+
+    def of_run(self, run_id: str) -> list[WriteRecord]:
+        """Return the writes that a run touched last."""
+        return self._read("run_id = :run_id ORDER BY id", run_id=run_id)
+
+    def counts(self, run_id: str) -> dict[str, int]:
+        """Return how many writes of a run are in which state."""
+        found = self.select(
+            "SELECT state, count(*) AS count FROM jdebill.writes WHERE connection = :connection AND run_id = :run_id "
+            "GROUP BY state ORDER BY state",
+            run_id=run_id,
+        )
+        return {row["state"]: row["count"] for row in found}
+
+    def _read(self, condition: str, **values: object) -> list[WriteRecord]:
+        columns = ", ".join(WriteRecord.__struct_fields__)
+        sql = f"SELECT {columns} FROM jdebill.writes WHERE connection = :connection AND {condition}"  # noqa: S608
+        return [WriteRecord(**row) for row in self.select(sql, **values)]
+
+
+_TAKE = """
+UPDATE jdebill.writes w SET state = 'claimed', fence = nextval('jdebill.write_fences'), worker = :worker,
+  uncertain_since = coalesce(w.uncertain_since, w.lease_until), claimed_at = clock_timestamp(), not_before = NULL,
+  lease_until = clock_timestamp() + make_interval(secs => :lease), run_id = :run_id
+WHERE w.id IN (
+  SELECT o.id FROM jdebill.writes o WHERE o.connection = :connection
+  AND ((o.state = 'unknown' AND coalesce(o.not_before <= clock_timestamp(), true))
+    OR (o.state = 'claimed' AND o.lease_until <= clock_timestamp()))
+  AND (CAST(:kinds AS text[]) IS NULL OR o.kind = ANY(:kinds))
+  ORDER BY o.id LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operation, w.content, w.content_hash, w.payload,
+  w.remote_id, w.period, w.amount, w.currency, w.party, w.attempts
+"""
