@@ -11,7 +11,6 @@ import pytest
 from jdebill_pipelines.transport.errors import ApiError, PermanentError, RateLimited, TransientError, UnknownOutcome
 from jdebill_pipelines.transport.retry import Again, Backoff, decision, parse_retry_after, retry
 
-
 STEADY = Backoff(jitter=0.0)
 
 
