@@ -46,7 +46,7 @@ def template_database(postgres_server: str) -> str:
     return "template_jdebill"
 
 
-@pytest.fixture()
+@pytest.fixture
 def database_url(postgres_server: str, template_database: str) -> Iterator[str]:
     """A fresh, migrated database of this test."""
     from jdebill_pipelines.store.embedded import create_database, drop_database
@@ -59,7 +59,7 @@ def database_url(postgres_server: str, template_database: str) -> Iterator[str]:
         drop_database(postgres_server, name)
 
 
-@pytest.fixture()
+@pytest.fixture
 def engine(database_url: str) -> Iterator[object]:
     """A SQLAlchemy engine on the database of this test."""
     from jdebill_pipelines.store.engine import create_engine

@@ -81,6 +81,7 @@ def test_only_orchestration_knows_dagster() -> None:
     guilty = [
         str(p.relative_to(PACKAGE))
         for p in modules()
-        if room(p) in free and any(line.startswith(("import dagster", "from dagster")) for line in p.read_text("utf-8").splitlines())
+        if room(p) in free
+        and any(line.startswith(("import dagster", "from dagster")) for line in p.read_text("utf-8").splitlines())
     ]
     assert guilty == []

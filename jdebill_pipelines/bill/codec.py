@@ -28,7 +28,7 @@ def money(value: Decimal | None, field: str, *, decimals: int = 2) -> Decimal | 
     """Bring an amount into the form in which it is sent.
 
     BILL API v3 wants amounts as plain JSON numbers in major units with two decimals. Fewer decimals are padded, more
-    are kept as given (unit prices), an exponent is written out.
+    are kept as given (unit prices).
 
     Args:
         value: amount in major units of the vendor's currency, or None.

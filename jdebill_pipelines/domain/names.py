@@ -9,8 +9,39 @@ import re
 import unicodedata
 
 _LEGAL = frozenset(
-    "inc incorporated llc lllp llp lp ltd limited corp corporation co company plc gmbh ag kg sa sas sarl srl spa bv nv "
-    "ab oy as aps pty pte pvt the".split()
+    [
+        "inc",
+        "incorporated",
+        "llc",
+        "lllp",
+        "llp",
+        "lp",
+        "ltd",
+        "limited",
+        "corp",
+        "corporation",
+        "co",
+        "company",
+        "plc",
+        "gmbh",
+        "ag",
+        "kg",
+        "sa",
+        "sas",
+        "sarl",
+        "srl",
+        "spa",
+        "bv",
+        "nv",
+        "ab",
+        "oy",
+        "as",
+        "aps",
+        "pty",
+        "pte",
+        "pvt",
+        "the",
+    ]
 )
 _STREET = {
     "street": "st",

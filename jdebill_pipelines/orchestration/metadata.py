@@ -29,9 +29,7 @@ def _scalar(value: Any) -> str | int | bool | None:
 def table(rows: Sequence[Mapping[str, Any]], *, limit: int = MAX_ROWS) -> dg.TableMetadataValue:
     """Rows as a table in the UI, at most ``limit`` of them."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    kinds = {
-        name: "int" if all(isinstance(row.get(name), int) for row in rows) else "string" for name in columns
-    }
+    kinds = {name: "int" if all(isinstance(row.get(name), int) for row in rows) else "string" for name in columns}
     return dg.MetadataValue.table(
         records=[dg.TableRecord({name: _scalar(row.get(name, "")) for name in columns}) for row in rows[:limit]],
         schema=dg.TableSchema(columns=[dg.TableColumn(name, kinds[name]) for name in columns]),

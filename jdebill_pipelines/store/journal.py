@@ -103,12 +103,8 @@ class Journal(Part):
         """
         with self.scope.transaction(tx) as open_tx:
             lock_in(open_tx, "journal", self.scope.connection)
-            found = self.run(
-                open_tx,
-                "SELECT clock_timestamp() AS at, (SELECT seq FROM jdebill.journal_heads WHERE connection = :connection), "
-                "(SELECT hash FROM jdebill.journal_heads WHERE connection = :connection)",
-            ).one()
-            at, head = found[0], Head(found[1] or 0, found[2] or GENESIS)
+            found = self.run(open_tx, _HEAD).mappings().one()
+            at, head = found["at"], Head(found["seq"] or 0, found["hash"] or GENESIS)
             for start in range(0, len(entries), _CHUNK):
                 rows: list[dict[str, Any]] = []
                 for entry in entries[start : start + _CHUNK]:
@@ -145,7 +141,7 @@ class Journal(Part):
                 last = Head(0, GENESIS)
                 result = self.run(connection, f"{_SELECT} ORDER BY seq")
                 for row in result.mappings().yield_per(_CHUNK):
-                    reason = self._wrong(row, last)
+                    reason = self._wrong(dict(row), last)
                     if not reason and expected.pop(row["seq"], row["hash"]) != row["hash"]:
                         reason = "it is not the entry that was recorded elsewhere under this number"
                     if reason:
@@ -192,7 +188,7 @@ class Journal(Part):
         )
         return [JournalRow(**row) for row in found]
 
-    def _wrong(self, row: Mapping[str, Any], last: Head) -> str:
+    def _wrong(self, row: dict[str, Any], last: Head) -> str:
         if row["seq"] != last.seq + 1:
             return f"it is missing: {row['seq']} follows {last.seq}"
         if row["prev_hash"] != last.hash:
@@ -213,6 +209,10 @@ _SELECT = (
     "SELECT seq, at, event, kind, natural_key, remote_id, run_id, asset_key, period, actor, request_digest, "
     "response_digest, body, prev_hash, hash FROM jdebill.journal WHERE connection = :connection"
 )
+_HEAD = """
+SELECT clock_timestamp() AS at, h.seq, h.hash
+FROM (VALUES (1)) AS always LEFT JOIN jdebill.journal_heads h ON h.connection = :connection
+"""
 _INSERT = """
 INSERT INTO jdebill.journal (connection, seq, at, event, kind, natural_key, remote_id, run_id, asset_key, period, actor,
   request_digest, response_digest, body, prev_hash, hash)

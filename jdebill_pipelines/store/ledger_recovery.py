@@ -6,6 +6,7 @@ Does not belong here: the looking up on the other side (steps/).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from jdebill_pipelines.store.ledger_types import Claim, WriteRecord
 from jdebill_pipelines.store.releases import check_content
@@ -51,7 +52,7 @@ class Recovery(Part):
                 lease=lease_seconds,
                 limit=limit,
             )
-            claims = [Claim.of(row, recovering=True) for row in taken.mappings()]
+            claims = [Claim.of(dict(row), recovering=True) for row in taken.mappings()]
         for claim in claims:
             check_content(claim.kind, claim.natural_key, claim.content, claim.content_hash)
         return sorted(claims, key=lambda claim: claim.write_id)
@@ -81,7 +82,7 @@ class Recovery(Part):
         )
         return {row["state"]: row["count"] for row in found}
 
-    def _read(self, condition: str, **values: object) -> list[WriteRecord]:
+    def _read(self, condition: str, **values: Any) -> list[WriteRecord]:
         columns = ", ".join(WriteRecord.__struct_fields__)
         sql = f"SELECT {columns} FROM jdebill.writes WHERE connection = :connection AND {condition}"  # noqa: S608
         return [WriteRecord(**row) for row in self.select(sql, **values)]

@@ -92,11 +92,11 @@ class Settling(Part):
         }
 
     def _conflicts(self, tx: sa.Connection, results: Sequence[Settlement]) -> dict[int, str]:
-        """Find confirmations under an id that is another document's: the answer was matched wrongly, or one is a duplicate.
+        """Find confirmations under another document's id: the answer was matched wrongly, or one is a duplicate.
 
         The unique index on links would refuse them, and with them the whole batch.
         """
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "id": result.claim.write_id,
                 "kind": result.claim.kind,
@@ -198,7 +198,8 @@ UPDATE jdebill.writes w SET
   not_before = CASE r.outcome
     WHEN 'not_found' THEN greatest(clock_timestamp(),
       coalesce(w.uncertain_since, w.claimed_at) + make_interval(secs => :settling))
-    WHEN 'refused' THEN clock_timestamp() + least(interval '24 hours', interval '1 hour' * power(4, least(w.attempts, 4) - 1))
+    WHEN 'refused' THEN clock_timestamp()
+      + least(interval '24 hours', interval '1 hour' * power(4, least(w.attempts, 4) - 1))
     ELSE NULL END,
   remote_id = coalesce(nullif(r.remote_id, ''), w.remote_id),
   errors = r.errors, response_digest = r.response_digest, run_id = :run_id,
@@ -208,7 +209,8 @@ WHERE w.connection = :connection AND w.id = r.id AND w.fence = r.fence AND w.sta
 RETURNING w.id, w.state
 """  # noqa: S608 - built from constants
 _LINK = f"""
-INSERT INTO jdebill.links AS l (connection, kind, natural_key, remote_id, content_hash, origin, archived, details, run_id)
+INSERT INTO jdebill.links AS l (connection, kind, natural_key, remote_id, content_hash, origin, archived, details,
+  run_id)
 SELECT w.connection, w.kind, w.natural_key, w.remote_id,
   CASE WHEN w.operation = 'restore' THEN NULL ELSE w.content_hash END, r.origin, w.operation = 'archive', r.details,
   :run_id
@@ -220,7 +222,7 @@ ON CONFLICT (connection, kind, natural_key) DO UPDATE SET
 """  # noqa: S608 - built from constants
 _RELEASE_REFUSED = """
 UPDATE jdebill.quarantine q SET released_at = now() FROM jdebill.writes w
-WHERE w.connection = :connection AND w.id = ANY(:ids) AND w.state = 'confirmed' AND CAST(:run_id AS text) IS NOT NULL
+WHERE w.connection = :connection AND w.id = ANY(:ids) AND w.state = 'confirmed'
 AND q.connection = w.connection AND q.gate = w.gate AND q.kind = w.kind AND q.natural_key = w.natural_key
 AND q.rule = :rule AND q.released_at IS NULL
 """

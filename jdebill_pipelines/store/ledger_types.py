@@ -19,7 +19,7 @@ Outcome = Literal["confirmed", "refused", "unknown", "not_found", "unsent"]
 
 
 class LostClaim(RuntimeError):  # noqa: N818 - says what is the case
-    """Another process took over a claim whose lease had run out; what we know about it must not overwrite what it finds.
+    """Another process took over a claim whose lease had run out; what we know must not overwrite what it finds.
 
     Attributes:
         claims: the claims that were lost.

@@ -55,7 +55,7 @@ class Links(Part):
         return {link.natural_key: link for link in self._read(kind, keys=list(keys))}
 
     def by_remote(self, kind: str, remote_ids: Iterable[str] | None = None) -> dict[str, Link]:
-        """Return the links of a kind by remote id (of several to one id, which only postings and accounts have, one)."""
+        """Return the links of a kind by remote id (only postings and accounts may share one: any of them)."""
         found = self._read(kind, remote=None if remote_ids is None else list(remote_ids))
         return {link.remote_id: link for link in found}
 
@@ -82,7 +82,8 @@ class Links(Part):
         with self.scope.transaction() as tx:
             return self.run(
                 tx,
-                "DELETE FROM jdebill.links WHERE connection = :connection AND kind = :kind AND natural_key = ANY(:keys)",
+                "DELETE FROM jdebill.links "
+                "WHERE connection = :connection AND kind = :kind AND natural_key = ANY(:keys)",
                 kind=kind,
                 keys=list(keys),
             ).rowcount
@@ -101,8 +102,8 @@ class Links(Part):
 
 
 _RECORDS = """
-jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(kind text, natural_key text, remote_id text, content_hash text, origin text,
-  archived boolean, details jsonb)
+jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(kind text, natural_key text, remote_id text, content_hash text,
+  origin text, archived boolean, details jsonb)
 """
 # A key that gets another id within the same call gives its old one up; a swap of two is rare enough to take two calls.
 _CONFLICT = f"""

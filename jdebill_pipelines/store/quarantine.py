@@ -223,12 +223,12 @@ class Quarantine(Part):
 
 
 _RECORDS = """
-jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(kind text, natural_key text, period text, line text, field text, rule text,
-  value text, reason text, fix text, content_hash text, amount numeric, currency text, party text)
+jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(kind text, natural_key text, period text, line text, field text,
+  rule text, value text, reason text, fix text, content_hash text, amount numeric, currency text, party text)
 """
 _SELECT = (
-    "SELECT gate, kind, natural_key, period, line, field, rule, value, reason, fix, content_hash, amount, currency, party, "
-    "first_seen, last_seen, released_at, times, run_id FROM jdebill.quarantine WHERE connection = :connection"
+    "SELECT gate, kind, natural_key, period, line, field, rule, value, reason, fix, content_hash, amount, currency, "
+    "party, first_seen, last_seen, released_at, times, run_id FROM jdebill.quarantine WHERE connection = :connection"
 )
 _RELEASE = f"""
 UPDATE jdebill.quarantine q SET released_at = now()

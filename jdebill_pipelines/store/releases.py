@@ -4,8 +4,8 @@ Belongs here: the join of draft, verdict, gate and link. Does not belong here: t
 join again inside its own transaction).
 
 Released is a draft that is due, whose stored verdict passes for exactly the hash of its content, whose gate is open,
-and that the other side does not hold in this form yet. Whoever skips the checks, materializes a write alone or replays an
-old month meets this join; there is no way around it.
+and that the other side does not hold in this form yet. Whoever skips the checks, materializes a write alone or replays
+an old month meets this join; there is no way around it.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@
 4. Recover: what is unknown, or claimed by somebody who died, is looked up on the other side before anything is sent
    (ledger_recovery.py).
 
-Belongs here: intending, and what is common to the steps. Neither API has an idempotency key, so this table is what stands
-between a retry and a second payment; the database's constraints hold it even against a mistake in the code above.
+Belongs here: intending, and what is common to the steps. Neither API has an idempotency key, so this table is what
+stands between a retry and a second payment; the database's constraints hold it even against a mistake in the code.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Writes(Settling, Recovery):
     ) -> Intended:
         """Record what is about to be sent and claim it; one transaction for the whole batch.
 
-        The release is checked again inside: a draft that changed, lost its verdict or whose gate closed meanwhile is not
-        claimed. Only what is in ``claims`` may be sent.
+        The release is checked again inside: a draft that changed, lost its verdict or whose gate closed meanwhile is
+        not claimed. Only what is in ``claims`` may be sent.
 
         Args:
             releases: from ``releases.releasable``.
@@ -97,7 +97,7 @@ class Writes(Settling, Recovery):
             superseded = [row["id"] for row in fresh if row["id"] and latest[_key(row)]["state"] == "intended"]
             if superseded:
                 self.run(tx, _SUPERSEDE, ids=superseded)
-            claimed = []
+            claimed: list[Any] = []
             if again:
                 claimed += self.run(tx, _CLAIM_AGAIN, rows=as_json(again), **common).mappings().all()
             if fresh:
@@ -109,7 +109,7 @@ class Writes(Settling, Recovery):
                     raise TamperedContent(
                         f"{row['kind']} {row['natural_key']}: the release is not what the gate passed"
                     )
-                result.claims.append(Claim.of(row))
+                result.claims.append(Claim.of(dict(row)))
             self._explain(tx, [*fresh, *again], by_key, result)
         order = {key: position for position, key in enumerate(by_key)}
         result.claims.sort(key=lambda claim: order[claim.kind, claim.natural_key])
@@ -126,7 +126,8 @@ class Writes(Settling, Recovery):
             row["id"]: row
             for row in self.select(
                 "SELECT id, fence, state, kind, natural_key, content, content_hash, payload, payload_digest, "
-                "lease_until > clock_timestamp() AS live FROM jdebill.writes WHERE connection = :connection AND id = ANY(:ids)",
+                "lease_until > clock_timestamp() AS live FROM jdebill.writes "
+                "WHERE connection = :connection AND id = ANY(:ids)",
                 ids=[claim.write_id for claim in claims],
             )
         }
@@ -234,8 +235,8 @@ RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operatio
 """
 # The content comes from the draft's row, not from the caller, and only if it is still released under this very hash.
 _INSERT = f"""
-INSERT INTO jdebill.writes AS w (connection, kind, natural_key, generation, gate, operation, state, content, content_hash,
-  payload, payload_digest, remote_id, period, amount, currency, party, fence, worker, lease_until, attempts, run_id,
+INSERT INTO jdebill.writes AS w (connection, kind, natural_key, generation, gate, operation, state, content,
+  content_hash, payload, payload_digest, remote_id, period, amount, currency, party, fence, worker, lease_until, attempts, run_id,
   asset_key, actor)
 SELECT d.connection, d.kind, d.natural_key, r.generation, d.gate, {OPERATION}, 'claimed', d.content, d.content_hash,
   r.payload, r.payload_digest, l.remote_id, d.period, d.amount, d.currency, d.party,

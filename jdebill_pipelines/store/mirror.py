@@ -1,0 +1,223 @@
+"""What BILL holds, as last read: objects of each kind, payment lines, and every status a payment was seen in.
+
+Belongs here: storing what the client listed or fetched. Does not belong here: what a status means (domain/).
+"""
+
+# ruff: noqa: S608 - names in these statements come from the tables' own definition, values are parameters
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from jdebill_pipelines.store.engine import encode_json
+from jdebill_pipelines.store.locks import lock_in
+from jdebill_pipelines.store.schema.mirror import MIRROR
+from jdebill_pipelines.store.scope import Part, Row
+
+_CHUNK = 2_000
+Source = msgspec.Struct | Mapping[str, Any] | bytes
+
+
+class MirrorResult(msgspec.Struct, frozen=True):
+    """How many objects were stored, how many of them are new or different, how many went away."""
+
+    written: int
+    changed: int
+    removed: int = 0
+
+
+class Mirror(Part):
+    """The mirror of one connection. Kinds: vendors, bills, vendor_credits, accounts, departments, payments."""
+
+    def put(
+        self, kind: str, objects: Iterable[Source], *, run_id: str, seen_at: datetime, source: str = "list"
+    ) -> MirrorResult:
+        """Store objects over those of the same id; an object read earlier than the stored one is left out.
+
+        Args:
+            kind: of the objects.
+            objects: structs, mappings or JSON as it came, keys as BILL writes them.
+            run_id: who read them.
+            seen_at: aware moment of the reading, at the latest when it began.
+            source: ``list``, ``get``, ``webhook`` or ``history``: kept with the payment status.
+        """
+        with self.scope.transaction() as tx:
+            return self._store(tx, kind, objects, run_id, seen_at, source, whole=False)
+
+    def replace(self, kind: str, objects: Iterable[Source], *, run_id: str, seen_at: datetime) -> MirrorResult:
+        """Store a complete listing: what is not in it, and was not read later, goes away."""
+        with self.scope.transaction() as tx:
+            return self._store(tx, kind, objects, run_id, seen_at, "list", whole=True)
+
+    def read(
+        self, kind: str, *, where: Mapping[str, Any] | None = None, columns: Sequence[str] | None = None
+    ) -> list[Row]:
+        """Return objects by id: ``id``, the generated columns, ``seen_at`` and ``raw`` (decoded, amounts Decimal).
+
+        Args:
+            kind: of the objects.
+            where: column -> value or collection of values.
+            columns: only these.
+        """
+        table = _table(kind)
+        wanted = list(columns or (column.name for column in table.columns if column.name != "connection"))
+        condition, values = "", {}
+        for number, (column, value) in enumerate((where or {}).items()):
+            many = isinstance(value, Collection) and not isinstance(value, str)
+            condition += f' AND "{table.c[column].name}" = ' + (f"ANY(:v{number})" if many else f":v{number}")
+            values[f"v{number}"] = list(value) if many else value
+        selected = ", ".join(f'"{table.c[column].name}"' for column in wanted)
+        return self.select(
+            f"SELECT {selected} FROM jdebill.{table.name} WHERE connection = :connection{condition} ORDER BY id",
+            **values,
+        )
+
+    def count(self, kind: str) -> int:
+        """Return how many objects of a kind are stored."""
+        found = self.select(f"SELECT count(*) AS n FROM jdebill.{_table(kind).name} WHERE connection = :connection")
+        return int(found[0]["n"])
+
+    def latest(self, kind: str) -> str | None:
+        """Return the greatest ``updatedTime`` stored of a kind, as BILL wrote it; None when there is none."""
+        found = self.select(
+            f"SELECT max(updated_time) AS t FROM jdebill.{_table(kind).name} WHERE connection = :connection"
+        )
+        return found[0]["t"]
+
+    def payments(self, periods: Sequence[str] | None = None, ids: Iterable[str] | None = None) -> list[Row]:
+        """Return payments by the month of their process date and by id."""
+        where: dict[str, Any] = {}
+        if periods is not None:
+            where["period"] = list(periods)
+        if ids is not None:
+            where["id"] = list(ids)
+        return self.read("payments", where=where)
+
+    def payment_lines(
+        self,
+        periods: Sequence[str] | None = None,
+        payment_ids: Iterable[str] | None = None,
+        bill_ids: Iterable[str] | None = None,
+    ) -> list[Row]:
+        """Return which bills payments pay: payment_id, line, id, bill_id, amount, vendor_credits."""
+        return self.select(
+            _LINES,
+            periods=None if periods is None else list(periods),
+            payments=None if payment_ids is None else list(payment_ids),
+            bills=None if bill_ids is None else list(bill_ids),
+        )
+
+    def status_history(
+        self, payment_ids: Iterable[str] | None = None, periods: Sequence[str] | None = None
+    ) -> list[Row]:
+        """Return every status that payments were seen in, in the order of seeing."""
+        return self.select(
+            _HISTORY,
+            payments=None if payment_ids is None else list(payment_ids),
+            periods=None if periods is None else list(periods),
+        )
+
+    def record_status(
+        self,
+        payment_id: str,
+        single_status: str,
+        status: str = "",
+        *,
+        updated_time: str = "",
+        source: str,
+        event_id: str = "",
+        run_id: str = "",
+        tx: sa.Connection | None = None,
+    ) -> bool:
+        """Append a status seen elsewhere than in a payment, such as in an event; False when it was known."""
+        with self.scope.transaction(tx) as open_tx:
+            return (
+                self.run(
+                    open_tx,
+                    _RECORD,
+                    payment_id=payment_id,
+                    single_status=single_status,
+                    status=status,
+                    updated_time=updated_time,
+                    source=source,
+                    event_id=event_id,
+                    run_id=run_id,
+                ).rowcount
+                > 0
+            )
+
+    def _store(
+        self,
+        tx: sa.Connection,
+        kind: str,
+        objects: Iterable[Source],
+        run_id: str,
+        seen_at: datetime,
+        source: str,
+        *,
+        whole: bool,
+    ) -> MirrorResult:
+        target = f"jdebill.{_table(kind).name}"
+        written = changed = 0
+        lock_in(tx, "mirror", self.scope.connection, kind)
+        values = {"seen_at": seen_at, "run_id": run_id}
+        if whole:
+            tx.execute(sa.text("CREATE TEMP TABLE listed (id text) ON COMMIT DROP"))
+        for chunk in _chunks(objects):
+            rows = "[" + ",".join(_encoded(item) for item in chunk) + "]"
+            found = self.run(tx, _UPSERT.format(target=target), rows=rows, **values)
+            changed += sum(found.scalars())
+            written += len(chunk)
+            if whole:
+                self.run(
+                    tx,
+                    "INSERT INTO listed SELECT e->>'id' FROM jsonb_array_elements(CAST(:rows AS jsonb)) e",
+                    rows=rows,
+                )
+            if kind == "payments":
+                ids = list(self.run(tx, _PUT_STATUS, rows=rows, source=source, **values).scalars())
+                self.run(tx, _DROP_LINES, rows=rows)
+                self.run(tx, _PUT_LINES, rows=rows)
+                del ids
+        removed = 0
+        if whole:
+            removed = self.run(
+                tx,
+                f"DELETE FROM {target} t WHERE t.connection = :connection AND t.seen_at <= :seen_at "
+                "AND NOT EXISTS (SELECT FROM listed l WHERE l.id = t.id)",
+                **values,
+            ).rowcount
+        return MirrorResult(written, changed, removed)
+
+
+def _table(kind: str) -> sa.Table:
+    try:
+        return MIRROR[kind]
+    except KeyError:
+        raise ValueError(f"no mirror of {kind!r}: known are {', '.join(MIRROR)}") from None
+
+
+def _encoded(item: Source) -> str:
+    return item.decode("utf-8") if isinstance(item, bytes) else encode_json(item)
+
+
+def _chunks(objects: Iterable[Source]) -> Iterator[list[Source]]:
+    iterator = iter(objects)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk
+
+
+# DISTINCT ON: a list that moved under the reader may hold an object twice; the later one counts.
+_UPSERT = """
+INSERT INTO {target} AS t (connection, id, raw, seen_at, run_id)
+SELECT DISTINCT ON (e.value->>'id') :connection, e.value->>'id', e.value, :seen_at, :run_id
+FROM jsonb_array_elements(CAST(:rows AS jsonb)) WITH ORDINALITY AS e ORDER BY e.value->>'id', e.ordinality DESC
+ON CONFLICT (connection, id) DO UPDATE SET raw = excluded.raw, seen_at = excluded.seen_at, run_id = excluded.run_id
+WHERE t.seen_at <= excluded.seen_at
+RETURNING (t.xmax = 0)::int
+"""
