@@ -25,7 +25,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-class SchemaOutdated(RuntimeError):  # noqa: N818 - says what is the case, like the other errors of this project
+class SchemaOutdated(RuntimeError):
     """The database's schema is not the one this code was written for; the text says what to run."""
 
 

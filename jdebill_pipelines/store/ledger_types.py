@@ -18,7 +18,7 @@ from jdebill_pipelines.store.releases import Release
 Outcome = Literal["confirmed", "refused", "unknown", "not_found", "unsent"]
 
 
-class LostClaim(RuntimeError):  # noqa: N818 - says what is the case
+class LostClaim(RuntimeError):
     """Another process took over a claim whose lease had run out; what we know must not overwrite what it finds.
 
     Attributes:

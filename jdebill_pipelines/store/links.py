@@ -39,7 +39,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_at: datetime | None = None
 
 
-class LinkConflict(RuntimeError):  # noqa: N818 - says what is the case
+class LinkConflict(RuntimeError):
     """The object on the other side is linked to another document already."""
 
 

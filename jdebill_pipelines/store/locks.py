@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 
-class LockBusy(RuntimeError):  # noqa: N818 - says what is the case
+class LockBusy(RuntimeError):
     """Somebody else has held the lock for longer than the caller wanted to wait."""
 
 

@@ -20,7 +20,7 @@ from jdebill_pipelines.store.canonical import content_hash
 from jdebill_pipelines.store.scope import Part
 
 
-class TamperedContent(RuntimeError):  # noqa: N818 - says what is the case
+class TamperedContent(RuntimeError):
     """What is stored is not what the hash names: somebody changed a row by hand. Nothing of it is sent."""
 
 

@@ -95,7 +95,7 @@ class PermanentError(ApiError):
     """The same call will fail again until somebody changes something."""
 
 
-class UnknownOutcome(ApiError):  # noqa: N818 - it names a state of a write, not a fault
+class UnknownOutcome(ApiError):
     """A write left and its answer did not come: it may or may not have been executed. Never send it again blindly."""
 
 
@@ -103,13 +103,13 @@ class AuthenticationError(PermanentError):
     """The other side does not accept who calls."""
 
 
-class RateLimited(TransientError):  # noqa: N818 - named as the other side says it
+class RateLimited(TransientError):
     """The other side refuses for now because of its limits; nothing was executed."""
 
 
-class NotFound(PermanentError):  # noqa: N818
+class NotFound(PermanentError):
     """The addressed thing does not exist on the other side."""
 
 
-class Refused(PermanentError):  # noqa: N818
+class Refused(PermanentError):
     """The other side understood the request and said no."""
