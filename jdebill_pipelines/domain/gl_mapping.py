@@ -221,7 +221,8 @@ def build_gl_map(
     Args:
         f0901: account master rows.
         f0006: business unit rows.
-        bill_accounts, bill_departments: classifications as the API sends them, archived ones too.
+        bill_accounts: accounts as the API sends them, archived ones too.
+        bill_departments: departments as the API sends them, archived ones too.
         rules: the connection's templates.
         overrides: lines of the override file.
     """

@@ -17,7 +17,7 @@ from jdebill_pipelines.domain.rows import Row, text
 REMARK_LENGTH = 30
 
 
-class BadKey(ValueError):
+class BadKeyError(ValueError):
     """A text that is no key of this kind."""
 
 
@@ -25,14 +25,14 @@ def whole(value: object) -> int:
     """Return a JDE number that has no decimals as an int.
 
     Raises:
-        BadKey: the value is no whole number.
+        BadKeyError: the value is no whole number.
     """
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
         if number != number.to_integral_value():
-            raise BadKey(f"{value!r} is no whole number")
+            raise BadKeyError(f"{value!r} is no whole number")
     except ArithmeticError:
-        raise BadKey(f"{value!r} is no whole number") from None
+        raise BadKeyError(f"{value!r} is no whole number") from None
     return int(number)
 
 
@@ -44,7 +44,7 @@ def supplier_key(number: object) -> str:
 def _parts(key: str, count: int, what: str) -> list[str]:
     parts = key.split("-")
     if len(parts) != count or not all(parts):
-        raise BadKey(f"{key!r} is no {what} key")
+        raise BadKeyError(f"{key!r} is no {what} key")
     return parts
 
 
@@ -62,7 +62,7 @@ class VoucherKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> VoucherKey:
-        """Read ``00001-PV-105502``. Raises BadKey."""
+        """Read ``00001-PV-105502``. Raises BadKeyError."""
         company, type_, number = _parts(key, 3, "voucher")
         return cls(company, type_, whole(number))
 
@@ -85,7 +85,7 @@ class PayItemKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> PayItemKey:
-        """Read ``00001-PV-105502-001``. Raises BadKey."""
+        """Read ``00001-PV-105502-001``. Raises BadKeyError."""
         company, type_, number, suffix = _parts(key, 4, "pay item")
         return cls(company, type_, whole(number), suffix)
 
@@ -129,7 +129,7 @@ class OrderKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> OrderKey:
-        """Read ``00001-OP-12-000``. Raises BadKey."""
+        """Read ``00001-OP-12-000``. Raises BadKeyError."""
         company, type_, number, suffix = _parts(key, 4, "order")
         return cls(company, type_, whole(number), suffix)
 
@@ -151,15 +151,15 @@ class PostingKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> PostingKey:
-        """Read ``stp...:00n...:post``. Raises BadKey."""
+        """Read ``stp...:00n...:post``. Raises BadKeyError."""
         parts = key.split(":")
         if len(parts) != 3 or not all(parts):
-            raise BadKey(f"{key!r} is no posting key")
+            raise BadKeyError(f"{key!r} is no posting key")
         if parts[2] == "post":
             return cls(parts[0], parts[1], "post")
         if parts[2] == "reverse":
             return cls(parts[0], parts[1], "reverse")
-        raise BadKey(f"{key!r} is no posting key")
+        raise BadKeyError(f"{key!r} is no posting key")
 
     def __str__(self) -> str:
         return f"{self.payment_id}:{self.bill_id}:{self.what}"

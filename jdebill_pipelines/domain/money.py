@@ -32,15 +32,15 @@ ISO_DECIMALS: Mapping[str, int] = {
 }
 
 
-class UnknownCurrency(LookupError):
+class UnknownCurrencyError(LookupError):
     """A currency that neither ISO 4217 nor the site's F0013 knows."""
 
 
-class InexactAmount(ValueError):
+class InexactAmountError(ValueError):
     """An amount with more decimals than its currency has."""
 
 
-class UnallocatableAmount(ValueError):
+class UnallocatableError(ValueError):
     """An amount that cannot be spread: there are no lines, or they add up to nothing."""
 
 
@@ -67,11 +67,11 @@ class Currencies(msgspec.Struct, frozen=True):
         """Return the number of decimals of a currency.
 
         Raises:
-            UnknownCurrency: neither F0013 nor ISO 4217 has it.
+            UnknownCurrencyError: neither F0013 nor ISO 4217 has it.
         """
         found = self.overrides.get(code, ISO_DECIMALS.get(code))
         if found is None:
-            raise UnknownCurrency(f"currency {code!r} is neither in F0013 nor in ISO 4217")
+            raise UnknownCurrencyError(f"currency {code!r} is neither in F0013 nor in ISO 4217")
         return found
 
     def fits(self, amount: Decimal, code: str) -> bool:
@@ -92,11 +92,11 @@ def to_minor(amount: Decimal, decimals: int) -> int:
     """Return an amount in minor units.
 
     Raises:
-        InexactAmount: the amount has more decimals than ``decimals``.
+        InexactAmountError: the amount has more decimals than ``decimals``.
     """
     scaled = amount.scaleb(decimals)
     if scaled != scaled.to_integral_value():
-        raise InexactAmount(f"{amount} has more than {decimals} decimals")
+        raise InexactAmountError(f"{amount} has more than {decimals} decimals")
     return int(scaled)
 
 
@@ -117,13 +117,13 @@ def allocate(total: Decimal, weights: Sequence[Decimal], decimals: int) -> list[
         decimals: decimals of the currency.
 
     Raises:
-        InexactAmount: the total has more decimals than the currency.
-        UnallocatableAmount: no weights, or their sum is zero.
+        InexactAmountError: the total has more decimals than the currency.
+        UnallocatableError: no weights, or their sum is zero.
     """
     units = to_minor(total, decimals)
     whole = sum(weights, Decimal(0))
     if whole == 0:
-        raise UnallocatableAmount(f"{total} cannot be spread over {len(weights)} lines that add up to zero")
+        raise UnallocatableError(f"{total} cannot be spread over {len(weights)} lines that add up to zero")
     exact = [Fraction(units) * Fraction(weight) / Fraction(whole) for weight in weights]
     shares = [share.numerator // share.denominator for share in exact]
     left = units - sum(shares)

@@ -30,7 +30,7 @@ NAME_LENGTH = 100
 PAY_FREELY = ("", "N")  # F0401.HDPY, UDC H01/HD: every other code is treated as a hold
 
 
-class IncompleteSupplier(ValueError):
+class IncompleteSupplierError(ValueError):
     """A supplier that lacks what BILL demands of a vendor."""
 
 
@@ -156,10 +156,10 @@ def vendor_content(supplier: Supplier) -> dict[str, Any]:
     """Return the vendor as BILL takes it (JSON names of API v3; what is unknown is left out).
 
     Raises:
-        IncompleteSupplier: BILL would refuse it; ``supplier.problems`` says why.
+        IncompleteSupplierError: BILL would refuse it; ``supplier.problems`` says why.
     """
     if supplier.problems or supplier.address is None:
-        raise IncompleteSupplier(f"supplier {supplier.number}: {'; '.join(p.reason for p in supplier.problems)}")
+        raise IncompleteSupplierError(f"supplier {supplier.number}: {'; '.join(p.reason for p in supplier.problems)}")
     home = supplier.address
     address = {
         "line1": home.line1,
