@@ -163,27 +163,16 @@ class Mirror(Part):
         whole: bool,
     ) -> MirrorResult:
         target = f"jdebill.{_table(kind).name}"
-        written = changed = 0
-        lock_in(tx, "mirror", self.scope.connection, kind)
         values = {"seen_at": seen_at, "run_id": run_id}
-        if whole:
-            tx.execute(sa.text("CREATE TEMP TABLE listed (id text) ON COMMIT DROP"))
+        tx.execute(sa.text("CREATE TEMP TABLE listed (id text, raw jsonb, n bigint) ON COMMIT DROP"))
+        given = 0
         for chunk in _chunks(objects):
             rows = "[" + ",".join(_encoded(item) for item in chunk) + "]"
-            found = self.run(tx, _UPSERT.format(target=target), rows=rows, **values)
-            changed += sum(found.scalars())
-            written += len(chunk)
-            if whole:
-                self.run(
-                    tx,
-                    "INSERT INTO listed SELECT e->>'id' FROM jsonb_array_elements(CAST(:rows AS jsonb)) e",
-                    rows=rows,
-                )
-            if kind == "payments":
-                ids = list(self.run(tx, _PUT_STATUS, rows=rows, source=source, **values).scalars())
-                self.run(tx, _DROP_LINES, rows=rows)
-                self.run(tx, _PUT_LINES, rows=rows)
-                del ids
+            self.run(tx, _FILL, rows=rows, start=given)
+            given += len(chunk)
+        lock_in(tx, "mirror", self.scope.connection, kind)
+        # A list that moved under its reader may hold an object twice; the later one counts. What was read later stays.
+        self.run(tx, "DELETE FROM listed a USING listed b WHERE a.id = b.id AND a.n < b.n")
         removed = 0
         if whole:
             removed = self.run(
@@ -192,7 +181,30 @@ class Mirror(Part):
                 "AND NOT EXISTS (SELECT FROM listed l WHERE l.id = t.id)",
                 **values,
             ).rowcount
-        return MirrorResult(written, changed, removed)
+        self.run(
+            tx,
+            f"DELETE FROM listed l USING {target} t "
+            "WHERE t.connection = :connection AND t.id = l.id AND t.seen_at > :seen_at",
+            **values,
+        )
+        changed = self.run(
+            tx,
+            f"SELECT count(*) FROM listed l LEFT JOIN {target} t ON t.connection = :connection AND t.id = l.id "
+            "WHERE t.raw IS DISTINCT FROM l.raw",
+        ).scalar_one()
+        written = self.run(
+            tx,
+            f"INSERT INTO {target} (connection, id, raw, seen_at, run_id) "
+            "SELECT :connection, l.id, l.raw, :seen_at, :run_id FROM listed l ORDER BY l.id "
+            "ON CONFLICT (connection, id) DO UPDATE SET raw = excluded.raw, seen_at = excluded.seen_at, "
+            "run_id = excluded.run_id",
+            **values,
+        ).rowcount
+        if kind == "payments":
+            self.run(tx, _PUT_STATUS, source=source, run_id=run_id)
+            self.run(tx, _DROP_LINES)
+            self.run(tx, _PUT_LINES)
+        return MirrorResult(written, int(changed), removed)
 
 
 def _table(kind: str) -> sa.Table:
@@ -212,12 +224,53 @@ def _chunks(objects: Iterable[Source]) -> Iterator[list[Source]]:
         yield chunk
 
 
-# DISTINCT ON: a list that moved under the reader may hold an object twice; the later one counts.
-_UPSERT = """
-INSERT INTO {target} AS t (connection, id, raw, seen_at, run_id)
-SELECT DISTINCT ON (e.value->>'id') :connection, e.value->>'id', e.value, :seen_at, :run_id
-FROM jsonb_array_elements(CAST(:rows AS jsonb)) WITH ORDINALITY AS e ORDER BY e.value->>'id', e.ordinality DESC
-ON CONFLICT (connection, id) DO UPDATE SET raw = excluded.raw, seen_at = excluded.seen_at, run_id = excluded.run_id
-WHERE t.seen_at <= excluded.seen_at
-RETURNING (t.xmax = 0)::int
+_FILL = """
+INSERT INTO listed SELECT e.value->>'id', e.value, :start + e.ordinality
+FROM jsonb_array_elements(CAST(:rows AS jsonb)) WITH ORDINALITY AS e
+"""
+_PUT_STATUS = """
+INSERT INTO jdebill.bill_payment_status_history (connection, payment_id, single_status, status, updated_time, source,
+  run_id)
+SELECT :connection, l.id, coalesce(l.raw->>'singleStatus', ''), coalesce(l.raw->>'status', ''),
+  coalesce(l.raw->>'updatedTime', ''), :source, :run_id
+FROM listed l ORDER BY l.raw->>'updatedTime', l.id
+ON CONFLICT ON CONSTRAINT uq_bill_payment_status_history_observation DO NOTHING
+"""
+_RECORD = """
+INSERT INTO jdebill.bill_payment_status_history (connection, payment_id, single_status, status, updated_time, source,
+  event_id, run_id)
+VALUES (:connection, :payment_id, :single_status, :status, :updated_time, :source, :event_id, :run_id)
+ON CONFLICT ON CONSTRAINT uq_bill_payment_status_history_observation DO NOTHING
+"""
+_DROP_LINES = """
+DELETE FROM jdebill.bill_payment_lines p USING listed l WHERE p.connection = :connection AND p.payment_id = l.id
+"""
+# A payment of exactly one bill may name it at the top level only (BILL API v3).
+_PUT_LINES = """
+INSERT INTO jdebill.bill_payment_lines (connection, payment_id, line, id, bill_id, amount, vendor_credits)
+SELECT :connection, l.id, e.ordinality, coalesce(e.value->>'id', ''), coalesce(e.value->>'billId', ''),
+  CAST(coalesce(e.value->>'amount', '0') AS numeric), coalesce(nullif(e.value->'vendorCredits', 'null'), '[]')
+FROM listed l CROSS JOIN LATERAL jsonb_array_elements(
+  CASE WHEN jsonb_typeof(l.raw->'billPayments') = 'array' AND l.raw->'billPayments' <> '[]' THEN l.raw->'billPayments'
+    WHEN l.raw->>'billId' <> ''
+      THEN jsonb_build_array(jsonb_build_object('billId', l.raw->'billId', 'amount', l.raw->'amount'))
+    ELSE '[]' END) WITH ORDINALITY AS e
+ORDER BY l.id, e.ordinality
+"""
+_LINES = """
+SELECT b.payment_id, b.line, b.id, b.bill_id, b.amount, b.vendor_credits FROM jdebill.bill_payment_lines b
+JOIN jdebill.bill_payments p ON p.connection = b.connection AND p.id = b.payment_id
+WHERE b.connection = :connection
+AND (CAST(:periods AS text[]) IS NULL OR p.period = ANY(:periods))
+AND (CAST(:payments AS text[]) IS NULL OR b.payment_id = ANY(:payments))
+AND (CAST(:bills AS text[]) IS NULL OR b.bill_id = ANY(:bills))
+ORDER BY b.payment_id, b.line
+"""
+_HISTORY = """
+SELECT h.payment_id, h.single_status, h.status, h.updated_time, h.observed_at, h.source, h.event_id, h.run_id
+FROM jdebill.bill_payment_status_history h WHERE h.connection = :connection
+AND (CAST(:payments AS text[]) IS NULL OR h.payment_id = ANY(:payments))
+AND (CAST(:periods AS text[]) IS NULL OR EXISTS (SELECT FROM jdebill.bill_payments p WHERE p.connection = h.connection
+  AND p.id = h.payment_id AND p.period = ANY(:periods)))
+ORDER BY h.seq
 """
