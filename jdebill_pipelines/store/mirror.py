@@ -74,6 +74,7 @@ class Mirror(Part):
         selected = ", ".join(f'"{table.c[column].name}"' for column in wanted)
         return self.select(
             f"SELECT {selected} FROM jdebill.{table.name} WHERE connection = :connection{condition} ORDER BY id",
+            None,
             **values,
         )
 
@@ -87,7 +88,8 @@ class Mirror(Part):
         found = self.select(
             f"SELECT max(updated_time) AS t FROM jdebill.{_table(kind).name} WHERE connection = :connection"
         )
-        return found[0]["t"]
+        newest: str | None = found[0]["t"]
+        return newest
 
     def payments(self, periods: Sequence[str] | None = None, ids: Iterable[str] | None = None) -> list[Row]:
         """Return payments by the month of their process date and by id."""
