@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from json.encoder import encode_basestring
@@ -100,7 +100,7 @@ def _write(value: Any, emit: Any) -> None:
     elif isinstance(value, datetime):
         if value.tzinfo is None:
             raise TypeError("a time without a zone has no exact form")
-        emit(f'"{value.astimezone(UTC).isoformat(timespec="microseconds")}"')
+        emit(encode_basestring(msgspec.to_builtins(value)))  # the form in which the database gets it
     elif isinstance(value, date):
         emit(f'"{value.isoformat()}"')
     elif isinstance(value, msgspec.Struct):

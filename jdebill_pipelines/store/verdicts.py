@@ -12,35 +12,11 @@ from typing import Any
 
 import msgspec
 
+from jdebill_pipelines.domain.verdicts import Failure, Verdict
 from jdebill_pipelines.store.scope import Part, as_json
 
 _CHUNK = 5_000
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Why a document did not pass: which line and field, the value found, the reason, and what to do about it."""
-
-    line: str
-    field: str
-    value: str
-    reason: str
-    fix: str
-    rule: str
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """The gate's word on one document with exactly this content.
-
-    Attributes:
-        content_hash: of the draft that was judged.
-        failures: at least one when it did not pass; a passed one may carry notes.
-    """
-
-    kind: str
-    natural_key: str
-    content_hash: str
-    passed: bool
-    failures: list[Failure] = []
+__all__ = ["Failure", "GateState", "StoredVerdict", "Verdict", "Verdicts"]
 
 
 class StoredVerdict(Verdict, frozen=True):
@@ -91,7 +67,7 @@ class Verdicts(Part):
             gate=gate,
             keys=None if keys is None else list(keys),
         )
-        stored = (StoredVerdict(**{**row, "failures": [Failure(**f) for f in row["failures"]]}) for row in found)
+        stored = (StoredVerdict(**{**row, "failures": tuple(Failure(**f) for f in row["failures"])}) for row in found)
         return {(verdict.natural_key, verdict.content_hash): verdict for verdict in stored}
 
     def failing(
