@@ -73,16 +73,25 @@ def _transposed(rows: Rows, width: int) -> Iterator[tuple[Any, ...]]:
 
 
 class CopyReader:
-    """What COPY reads: an iterator of encoded pages as a file."""
+    """What COPY reads: an iterator of encoded pages as a file.
+
+    Attributes:
+        error: what the iterator raised. The driver only passes its text on, and a caller has to know its class.
+    """
 
     def __init__(self, pages: Iterable[bytes]) -> None:
         self._pages = iter(pages)
         self._rest = b""
+        self.error: BaseException | None = None
 
     def read(self, size: int = -1) -> bytes:
         """Return about ``size`` bytes, b'' at the end."""
         while not self._rest:
-            page = next(self._pages, None)
+            try:
+                page = next(self._pages, None)
+            except BaseException as error:
+                self.error = error
+                raise
             if page is None:
                 return b""
             self._rest = page

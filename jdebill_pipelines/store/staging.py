@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
+import psycopg2
 import sqlalchemy as sa
 
 from jdebill_pipelines.domain.tables import JdeTable, Kind
@@ -246,12 +247,14 @@ class _Load:
         names = ", ".join(quoted(item) for item in self.columns)
         driver = tx.connection.driver_connection
         assert driver is not None
+        reader = CopyReader(self._encoded(pages, periods_of))
         with driver.cursor() as cursor:
-            cursor.copy_expert(
-                f"COPY incoming ({names}, period) FROM STDIN",
-                CopyReader(self._encoded(pages, periods_of)),
-                size=_COPY_CHUNK,
-            )
+            try:
+                cursor.copy_expert(f"COPY incoming ({names}, period) FROM STDIN", reader, size=_COPY_CHUNK)
+            except psycopg2.Error:
+                if reader.error is not None:
+                    raise reader.error from None
+                raise
 
     def _encoded(self, pages: Iterable[Rows], periods_of: PeriodOf | None) -> Iterator[bytes]:
         kinds = [*(self.table.columns[item] for item in self.columns), Kind.TEXT]
@@ -260,6 +263,10 @@ class _Load:
         known: dict[date | None, str] = {None: ""}
         for page in pages:
             self.read += len(page)
+            if any(len(row) != len(self.columns) for row in page):
+                raise ValueError(
+                    f"{self.table.name}: a row does not have the {len(self.columns)} values of its columns"
+                )
             if periods_of is not None:
                 full = [(*row, periods_of(row)) for row in page]
             else:

@@ -169,7 +169,7 @@ def upgrade() -> None:
         sa.Column("rows_removed", sa.BigInteger(), nullable=False),
         sa.Column("watermark", sa.Text(), nullable=True),
         sa.Column("run_id", sa.Text(), nullable=False),
-        sa.CheckConstraint("mode IN ('full', 'delta', 'snapshot')", name="ck_extractions_mode"),
+        sa.CheckConstraint("mode IN ('full', 'delta', 'snapshot')", name=op.f("ck_extractions_mode")),
         sa.PrimaryKeyConstraint("id", name="pk_extractions"),
         schema=SCHEMA,
     )

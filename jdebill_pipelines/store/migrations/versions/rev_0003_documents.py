@@ -36,9 +36,9 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
-            "operation IN ('create', 'archive', 'restore', 'post', 'reverse')", name="ck_drafts_operation"
+            "operation IN ('create', 'archive', 'restore', 'post', 'reverse')", name=op.f("ck_drafts_operation")
         ),
-        sa.CheckConstraint("status IN ('due', 'not_due', 'held')", name="ck_drafts_status"),
+        sa.CheckConstraint("status IN ('due', 'not_due', 'held')", name=op.f("ck_drafts_status")),
         sa.PrimaryKeyConstraint("connection", "kind", "natural_key", name="pk_drafts"),
         schema=SCHEMA,
     )
@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.Column("failures", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("passed OR jsonb_array_length(failures) > 0", name="ck_verdicts_failed_says_why"),
+        sa.CheckConstraint("passed OR jsonb_array_length(failures) > 0", name=op.f("ck_verdicts_failed_says_why")),
         sa.PrimaryKeyConstraint("connection", "gate", "kind", "natural_key", "content_hash", name="pk_verdicts"),
         schema=SCHEMA,
     )
@@ -67,7 +67,7 @@ def upgrade() -> None:
         sa.Column("reasons", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("is_open OR jsonb_array_length(reasons) > 0", name="ck_gate_states_closed_says_why"),
+        sa.CheckConstraint("is_open OR jsonb_array_length(reasons) > 0", name=op.f("ck_gate_states_closed_says_why")),
         sa.PrimaryKeyConstraint("connection", "gate", "period", name="pk_gate_states"),
         schema=SCHEMA,
     )
@@ -83,8 +83,8 @@ def upgrade() -> None:
         sa.Column("details", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("origin IN ('created', 'adopted', 'matched')", name="ck_links_origin"),
-        sa.CheckConstraint("remote_id <> ''", name="ck_links_remote_id"),
+        sa.CheckConstraint("origin IN ('created', 'adopted', 'matched')", name=op.f("ck_links_origin")),
+        sa.CheckConstraint("remote_id <> ''", name=op.f("ck_links_remote_id")),
         sa.PrimaryKeyConstraint("connection", "kind", "natural_key", name="pk_links"),
         schema=SCHEMA,
     )

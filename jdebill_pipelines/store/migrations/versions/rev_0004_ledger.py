@@ -63,11 +63,13 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True)),
         sa.CheckConstraint(
-            "operation IN ('create', 'update', 'archive', 'restore', 'post', 'reverse')", name="ck_writes_operation"
+            "operation IN ('create', 'update', 'archive', 'restore', 'post', 'reverse')",
+            name=op.f("ck_writes_operation"),
         ),
-        sa.CheckConstraint("state <> 'confirmed' OR remote_id <> ''", name="ck_writes_confirmed_has_remote_id"),
+        sa.CheckConstraint("state <> 'confirmed' OR remote_id <> ''", name=op.f("ck_writes_confirmed_has_remote_id")),
         sa.CheckConstraint(
-            "state IN ('intended', 'claimed', 'unknown', 'confirmed', 'refused', 'superseded')", name="ck_writes_state"
+            "state IN ('intended', 'claimed', 'unknown', 'confirmed', 'refused', 'superseded')",
+            name=op.f("ck_writes_state"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_writes"),
         sa.UniqueConstraint("connection", "kind", "natural_key", "generation", name="uq_writes_generation"),
@@ -162,7 +164,7 @@ def upgrade() -> None:
         sa.Column("who", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("btrim(who) <> '' AND btrim(reason) <> ''", name="ck_overrides_signed"),
+        sa.CheckConstraint("btrim(who) <> '' AND btrim(reason) <> ''", name=op.f("ck_overrides_signed")),
         sa.PrimaryKeyConstraint("id", name="pk_overrides"),
         sa.UniqueConstraint(
             "connection", "gate", "kind", "natural_key", "rule", "content_hash", name="uq_overrides_scope"

@@ -33,7 +33,9 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
-        sa.CheckConstraint("state IN ('pending', 'requested', 'claimed', 'done', 'given_up')", name="ck_due_state"),
+        sa.CheckConstraint(
+            "state IN ('pending', 'requested', 'claimed', 'done', 'given_up')", name=op.f("ck_due_state")
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_due"),
         schema=SCHEMA,
     )

@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("summary", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
-        sa.CheckConstraint("status IN ('started', 'succeeded', 'failed', 'canceled')", name="ck_runs_status"),
+        sa.CheckConstraint("status IN ('started', 'succeeded', 'failed', 'canceled')", name=op.f("ck_runs_status")),
         sa.PrimaryKeyConstraint("connection", "run_id", name="pk_runs"),
         schema=SCHEMA,
     )
@@ -90,7 +90,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True)),
-        sa.CheckConstraint("state IN ('pending', 'sending', 'sent', 'given_up')", name="ck_alert_outbox_state"),
+        sa.CheckConstraint("state IN ('pending', 'sending', 'sent', 'given_up')", name=op.f("ck_alert_outbox_state")),
         sa.PrimaryKeyConstraint("id", name="pk_alert_outbox"),
         schema=SCHEMA,
     )
