@@ -19,7 +19,7 @@ from jdebill_pipelines.domain.money import Currencies
 from jdebill_pipelines.domain.verdicts import Failure
 from jdebill_pipelines.schemas.rules import Rule, failing_rows, failure_of, frame_of, is_true, not_blank, schema_of
 
-NEEDS_SUBLEDGER = frozenset("LS")
+NEEDS_SUBLEDGER = frozenset(("L", "S"))
 FORBIDS_SUBLEDGER = "X"
 POSTING = frozenset(("", *NEEDS_SUBLEDGER, FORBIDS_SUBLEDGER))
 USABLE = (Side.OK, Side.UNUSED)
@@ -163,6 +163,13 @@ def judge_lines(drafts: Sequence[BillDraft], gl: GlMap, currencies: Currencies) 
     return found
 
 
+def subledger_right(posting_code: str, subledger: str) -> bool:
+    """Tell whether a line has a subledger where its account needs one, and none where it forbids one."""
+    if posting_code in NEEDS_SUBLEDGER:
+        return subledger != ""
+    return posting_code != FORBIDS_SUBLEDGER or subledger == ""
+
+
 def _rows(drafts: Sequence[BillDraft], gl: GlMap, currencies: Currencies) -> Iterable[tuple[Any, ...]]:
     for index, draft in enumerate(drafts):
         for line in draft.lines:
@@ -180,15 +187,12 @@ def _row(draft: BillDraft, line: BillLine, entry: GlEntry | None, gl: GlMap, cur
         return (line.account_code, False, *empty, True, "", "", Side.OK, "", Side.OK, "", True, *tail)
     unit = gl.units.get(entry.business_unit)
     pec = entry.posting_code
-    subledger_right = not (pec in NEEDS_SUBLEDGER and pec and not line.subledger) and not (
-        pec == FORBIDS_SUBLEDGER and line.subledger
-    )
     return (
         entry.code,
         True,
         pec,
         line.subledger,
-        subledger_right,
+        subledger_right(pec, line.subledger),
         draft.company,
         entry.company,
         entry.company == draft.company,
