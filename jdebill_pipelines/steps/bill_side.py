@@ -1,0 +1,73 @@
+"""Brings what BILL holds into the mirror.
+
+Belongs here: listing vendors, classifications, bills and credits. Does not belong here: payments (``payments``) and
+what is made of any of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from jdebill_pipelines.bill.models import Vendor
+from jdebill_pipelines.steps.context import Mode, StepContext
+
+# BILL's updatedTime is its own clock's; what is written while a list is read may carry an earlier time.
+OVERLAP = timedelta(minutes=5)
+
+
+def refresh_vendors(ctx: StepContext) -> int:
+    """Mirror the vendors, archived ones too: all of them in a full run, else what changed. Returns how many were read.
+
+    A list row may be thinner than the vendor. Where no row shows an address or tax details, the vendors that no
+    supplier holds yet are read one by one: matching must not take "not shown" for "has none".
+    """
+    client, since = ctx.bill(), _since(ctx, "vendors")
+    if since is not None:
+        rows = list(client.vendors.list_changed(since))
+        ctx.store.mirror.put("vendors", rows, run_id=ctx.run_id, seen_at=ctx.now)
+    else:
+        rows = [row for batch in client.vendors.list_all_parallel() for row in batch]
+        ctx.store.mirror.replace("vendors", rows, run_id=ctx.run_id, seen_at=ctx.now)
+    known = {link.remote_id for link in ctx.store.links.all("vendor").values()}
+    whole = [client.vendors.get(row.id) for row in _thin(rows) if row.id not in known]
+    if whole:
+        ctx.store.mirror.put("vendors", whole, run_id=ctx.run_id, seen_at=ctx.now, source="get")
+    return len(rows)
+
+
+def refresh_classifications(ctx: StepContext, kind: str) -> int:
+    """Mirror ``accounts`` or ``departments`` whole: BILL documents no filter on their times."""
+    listed: Iterable[Any] = ctx.bill().accounts.list() if kind == "accounts" else ctx.bill().departments.list()
+    rows = list(listed)
+    ctx.store.mirror.replace(kind, rows, run_id=ctx.run_id, seen_at=ctx.now)
+    return len(rows)
+
+
+def refresh_bills(ctx: StepContext) -> int:
+    """Mirror the bills and vendor credits that a changed document would have to change."""
+    since = _since(ctx, "bills")
+    client = ctx.bill()
+    if since is not None:
+        bills = list(client.bills.list_changed(since))
+        ctx.store.mirror.put("bills", bills, run_id=ctx.run_id, seen_at=ctx.now)
+    else:
+        bills = [row for batch in client.bills.list_all_parallel() for row in batch]
+        ctx.store.mirror.replace("bills", bills, run_id=ctx.run_id, seen_at=ctx.now)
+    credits_ = list(client.vendor_credits.list())
+    ctx.store.mirror.replace("vendor_credits", credits_, run_id=ctx.run_id, seen_at=ctx.now)
+    return len(bills) + len(credits_)
+
+
+def _thin(rows: list[Vendor]) -> list[Vendor]:
+    hides_tax = not any(row.additional_info is not None and row.additional_info.tax_id for row in rows)
+    return [row for row in rows if row.address is None or hides_tax]
+
+
+def _since(ctx: StepContext, kind: str) -> datetime | None:
+    """From when changes are listed; None = everything (full run, or nothing is mirrored yet)."""
+    latest = ctx.store.mirror.latest(kind)
+    if ctx.mode is Mode.FULL or latest is None:
+        return None
+    return datetime.fromisoformat(latest.replace("Z", "+00:00")) - OVERLAP
