@@ -8,41 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LEGAL = frozenset(
-    [
-        "inc",
-        "incorporated",
-        "llc",
-        "lllp",
-        "llp",
-        "lp",
-        "ltd",
-        "limited",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "plc",
-        "gmbh",
-        "ag",
-        "kg",
-        "sa",
-        "sas",
-        "sarl",
-        "srl",
-        "spa",
-        "bv",
-        "nv",
-        "ab",
-        "oy",
-        "as",
-        "aps",
-        "pty",
-        "pte",
-        "pvt",
-        "the",
-    ]
+_LEGAL_FORMS = (
+    "inc incorporated llc lllp llp lp ltd limited corp corporation co company plc gmbh ag kg sa sas sarl srl spa "
+    "bv nv ab oy as aps pty pte pvt the"
 )
+_LEGAL = frozenset(_LEGAL_FORMS.split())
 _STREET = {
     "street": "st",
     "avenue": "ave",
