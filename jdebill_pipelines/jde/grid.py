@@ -263,17 +263,21 @@ def _filled(column: Sequence[Any], blank: Any) -> Sequence[Any]:
     return [blank if value is None else value for value in column] if None in column else column
 
 
-def _problems(message: Any, exception: Any, *lists: Any) -> dict[str, Any]:
+def _problems(message: Any, exception: Any, sys_errors: Any, *form_errors: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if exception:
         found["exception"] = exception
-    if exception or (message and not isinstance(message, bool)):
+    if message and not isinstance(message, bool):
         found["message"] = message
-    for items in lists:
-        real = [item for item in items if item] if isinstance(items, list) else ([items] if items else [])
-        if real:
-            found["errors"] = found.get("errors", []) + real
+    if real := _real(sys_errors):
+        found["sysErrors"] = real
+    if real := [item for items in form_errors for item in _real(items)]:
+        found["errors"] = real
     return found
+
+
+def _real(items: Any) -> list[Any]:
+    return [item for item in items if item] if isinstance(items, list) else ([items] if items else [])
 
 
 def _form(answer: dict[str, Any], table: str) -> dict[str, Any]:
