@@ -157,6 +157,22 @@ class Drafts(Part):
         )
         return [StoredDraft(**row) for row in found]
 
+    def invoice_numbers(self, gate: str, *, except_keys: Iterable[str]) -> dict[tuple[str, str], str]:
+        """Return the natural key of the document that uses (supplier, invoice number), for documents that count.
+
+        Args:
+            gate: whose drafts.
+            except_keys: documents that are left out, because they are being drafted anew.
+        """
+        found = self.select(
+            "SELECT party, details->>'invoice_number' AS number, natural_key FROM jdebill.drafts "
+            "WHERE connection = :connection AND gate = :gate AND status <> 'not_due' "
+            "AND coalesce(details->>'invoice_number', '') <> '' AND natural_key <> ALL(:keys)",
+            gate=gate,
+            keys=list(except_keys),
+        )
+        return {(row["party"], row["number"]): row["natural_key"] for row in found}
+
     def totals(self, gate: str, *, periods: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return count and amount by kind, status, reason and currency: what adds up to the control total."""
         return self.select(
