@@ -234,6 +234,7 @@ class Pager:
         if losses > _MOST_RESTARTS:
             raise error
         log.warning("%s: the cursor is lost (%s); asking again", self._table, error.what)
+        self._barren = -self._pages  # what was delivered before comes again
         self._service.session.sleep(Backoff(jitter=0.0).seconds(losses, 0.0))
 
     def _count(self, useful: bool) -> None:
