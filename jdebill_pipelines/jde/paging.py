@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import Any
 
 from jdebill_pipelines.jde.dataservice import DataService, Query
+from jdebill_pipelines.jde.errors import SessionExpired
 from jdebill_pipelines.jde.grid import Grid, Row
 from jdebill_pipelines.jde.where import Where, all_of, eq, ge, gt, le
 from jdebill_pipelines.transport.errors import ApiError, NotFound, PermanentError, Refused, TransientError
@@ -148,6 +149,7 @@ class Pager:
         """
         done: set[Any] = set(span.done)
         losses = 0
+        sessions_lost = 0
         sorted_so_far = self._item is not None
         biggest = 0
         start = span
@@ -181,6 +183,11 @@ class Pager:
                     return
                 except TransientError as error:
                     losses += 1
+                    sessions_lost += isinstance(error, SessionExpired)
+                    if sorted_so_far and sessions_lost > 1:
+                        log.warning("%s: sessions do not outlive a page; paging by key", self._table)
+                        yield from self.by_key(replace(start, done=frozenset(done)))
+                        return
                     self._lost(error, losses)
                     break
 

@@ -21,7 +21,7 @@ from jdebill_pipelines.jde.dataservice import DataService, Query
 from jdebill_pipelines.jde.literals import COMMON_PATTERNS, COMPACT, format_date
 from jdebill_pipelines.jde.session import AisSession
 from jdebill_pipelines.jde.where import DateLiteral, Where, all_of, eq
-from jdebill_pipelines.transport.errors import ApiError, AuthenticationError, NotFound, PermanentError
+from jdebill_pipelines.transport.errors import ApiError, PermanentError
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class DateProbe:
         columns = tuple(dict.fromkeys((item, *table.key)))
         try:
             rows = service.first(Query(table, columns, size=_SAMPLE)).rows
-        except (AuthenticationError, NotFound) as error:
+        except PermanentError as error:
             log.info("cannot probe on %s: %s", table.name, error)
             return []
         dated = [row for row in rows if row[0] is not None and row[0].year > 1950 and row[0].day != row[0].month]

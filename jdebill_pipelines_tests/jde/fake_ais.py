@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from jdebill_pipelines.jde.client import AisClient
@@ -66,13 +67,18 @@ class FakeAis:
         options = {k: more.pop(k) for k in ("token_cache", "sleep", "clock", "password") if k in more}
         password = options.pop("password", PASSWORD)
         options.setdefault("sleep", lambda seconds: None)
-        settings = {"environment": "JPY920", "role": "*ALL", "device_name": "jdebill-test", "read_timeout": 5.0} | more
+        settings: dict[str, Any] = {
+            "environment": "JPY920",
+            "role": "*ALL",
+            "device_name": "jdebill-test",
+            "read_timeout": 5.0,
+        } | more
         return AisClient(AisConfig(url=self.url, **settings), AisCredentials("APINT", password), **options)
 
     def fail(self, path: str, fault: Reply | Callable[[Request], Reply | None], times: int = 1) -> None:
         """Answer the next calls to paths that end so with a fault."""
         for _ in range(times):
-            self.faults.append((path, fault if callable(fault) else lambda _, reply=fault: reply))
+            self.faults.append((path, fault if callable(fault) else constant(fault)))
 
     def queries(self, table: str) -> list[dict[str, Any]]:
         """The requests to the data service about a table, in order."""
@@ -142,7 +148,7 @@ class FakeAis:
         rows = [row for row in rows if matching.query(body["query"], row)]
         for order in reversed(body.get("aggregation", {}).get("orderBy", [])) if self.honour_order else []:
             item = order["column"].split(".")[1]
-            rows.sort(key=lambda r, i=item: (r[i] is not None, r[i]), reverse=order["direction"] == "DESC")
+            rows.sort(key=partial(sort_key, item), reverse=order["direction"] == "DESC")
         size = len(rows) if body["maxPageSize"] == "No Max" else int(body["maxPageSize"])
         size = min(size, self.row_cap or size)
         columns = [c.split(".")[1] for c in body["returnControlIDs"].split("|")]
@@ -255,6 +261,14 @@ class Matching:
             except ValueError:
                 return dt.date(1900, 1, 1)  # an unreadable literal finds nothing
         return Decimal(text) if isinstance(have, int | Decimal) else text
+
+
+def constant(reply: Reply) -> Callable[[Request], Reply]:
+    return lambda _: reply
+
+
+def sort_key(item: str, row: Row) -> tuple[bool, Any]:
+    return row[item] is not None, row[item]
 
 
 def plain(value: Any) -> Any:

@@ -138,8 +138,9 @@ def test_pages_that_overlap_are_freed_of_doubles(ais: FakeAis) -> None:
     client = ais.client()
     assert keys(client.browse(F0411, columns=COLUMNS, page_size=10, paging="cursor")) == expected
     ais.tables["F0411"].insert(5, dict(ais.tables["F0411"][5]))
-    for paging in ("keyset", "cursor"):
-        assert keys(client.browse(F0411, columns=COLUMNS, page_size=10, paging=paging)) == expected  # type: ignore[arg-type]
+    ways: list[Any] = ["keyset", "cursor"]
+    for paging in ways:
+        assert keys(client.browse(F0411, columns=COLUMNS, page_size=10, paging=paging)) == expected
 
 
 def test_next_links_keep_the_token_at_home(ais: FakeAis) -> None:
@@ -163,6 +164,9 @@ def test_any_path_prefix(paging: Any) -> None:
         ais.wire.stop()
 
 
+EXPIRED_IN_200 = Reply(200, {"sysErrors": [{"TITLE": "JAS_MSG347: The query results expired.", "DESC": ""}]})
+
+
 def forget_cursors(ais: FakeAis) -> Callable[[Request], None]:
     def fault(_: Request) -> None:
         ais.cursors.clear()
@@ -180,18 +184,23 @@ def renew(ais: FakeAis) -> Callable[[Request], None]:
 @pytest.mark.parametrize("table", [F0411, F0901], ids=["numeric key", "no numeric key"])
 @pytest.mark.parametrize(
     "fault",
-    ["expired", "token", Reply(fault="reset"), Reply(fault="cut", body={"a": "b" * 99}), html(502), error(500, "boom")],
-    ids=["JAS_MSG347", "444", "reset", "cut", "502", "500"],
+    [
+        "expired",
+        "token",
+        EXPIRED_IN_200,
+        Reply(fault="reset"),
+        Reply(fault="cut", body={"a": "b" * 99}),
+        html(502),
+        error(500, "boom"),
+    ],
+    ids=["JAS_MSG347", "444", "JAS_MSG347 in 200", "reset", "cut", "502", "500"],
 )
 def test_a_lost_cursor_costs_no_row(ais: FakeAis, table: JdeTable, fault: Any) -> None:
     """Whatever ends a cursor in the middle, twice: the query is asked again, and each row comes once."""
     fill(ais, 40)
     ais.tables["F0901"] = [account(n) for n in range(80)]
     places = [table.key.index(k) for k in table.key]
-    for _ in range(2):
-        ais.fail("/never", Reply())
     tricks = {"expired": forget_cursors(ais), "token": renew(ais)}
-    ais.faults = []
     seen = 0
 
     def sometimes(request: Request) -> Reply | None:
@@ -243,6 +252,14 @@ def test_a_gateway_without_the_next_service(ais: FakeAis) -> None:
     ais.fail("/dataservice/next", error(404, "nothing here"), times=1)
     with pytest.raises(NotFound):
         list(ais.client().browse(F0901, page_size=7))
+
+
+def test_next_links_that_no_fresh_token_opens(ais: FakeAis) -> None:
+    """444 to every next page: a few logins, then paged by key, and not a login per page."""
+    expected = fill(ais, 40)
+    ais.fail("/dataservice/next", error(444, "Invalid Token"), times=99)
+    assert keys(ais.client().browse(F0411, columns=COLUMNS, page_size=7, paging="cursor")) == expected
+    assert ais.logins <= 3
 
 
 def test_a_server_without_cursors(ais: FakeAis) -> None:
