@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": STEPS | {"steps", "alerts", "audit", "receiver", "orchestration", "sandbox", "build"},
     "sandbox": set(),
     "build": STEPS | {"steps", "alerts", "audit", "orchestration"},
-    "definitions": {"build", "config"},
+    "definitions": {"build", "config", "steps"},
 }
 
 

@@ -10,6 +10,7 @@ import dagster as dg
 MODE_TAG = "jdebill/mode"
 ACTOR_TAG = "jdebill/actor"
 DUE_TAG = "jdebill/due"
+SINCE_TAG = "jdebill/since"
 CONNECTION_TAG = "jdebill/connection"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"

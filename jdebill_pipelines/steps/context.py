@@ -43,6 +43,7 @@ class StepContext:
         actor: who asked for it: ``schedule``, ``webhook`` or a user's name.
         today: the business date in the connection's time zone.
         now: the moment of the run, aware, UTC.
+        since: from when a delta run reads changes, aware; None in a full run.
         log: where to tell what happens; never given a secret.
         progress: called with (what, done, total) on long work.
     """
@@ -58,6 +59,7 @@ class StepContext:
     actor: str
     today: date
     now: datetime
+    since: datetime | None
     log: logging.Logger
     progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None
 

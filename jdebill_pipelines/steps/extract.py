@@ -200,8 +200,7 @@ def _bounds(periods: Sequence[str]) -> tuple[date, date]:
 
 def _since(ctx: StepContext) -> date:
     """The day from which changes are read, in the JDE server's calendar."""
-    watermark = ctx.store.due.watermark("jde")
-    return (date.fromisoformat(watermark[:10]) - OVERLAP) if watermark else ctx.connection.start_date
+    return ctx.since.date() - OVERLAP if ctx.since is not None else ctx.connection.start_date
 
 
 __all__ = ["accounts", "business_units", "companies", "purchase_orders", "suppliers", "vouchers"]

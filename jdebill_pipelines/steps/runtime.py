@@ -21,7 +21,7 @@ from jdebill_pipelines.config.settings import Settings
 from jdebill_pipelines.config.vault import Vault, load_vault
 from jdebill_pipelines.jde.client import AisClient
 from jdebill_pipelines.jde.config import AisConfig, AisCredentials
-from jdebill_pipelines.steps.context import Mode, StepContext
+from jdebill_pipelines.steps.context import Mode, StepContext, StepResult
 from jdebill_pipelines.store.embedded import ensure_server
 from jdebill_pipelines.store.engine import create_engine
 from jdebill_pipelines.store.slots import PgCallGate, PgSessionCache
@@ -49,6 +49,12 @@ class Runtime:
         self._jde: dict[str, AisClient] = {}
         self._bill: dict[str, BillClient] = {}
         self._closers: list[Callable[[], None]] = []
+        self.progress: Callable[[str, int, int | None], None] | None = None
+        self.results: dict[tuple[str, str], StepResult] = {}
+
+    def tell(self, name: str, path: str, result: StepResult) -> None:
+        """Keep the last result of an asset, for whoever runs a job in this process and reports on it."""
+        self.results[name, path] = result
 
     @property
     def engine(self) -> Engine:
@@ -146,6 +152,7 @@ class Runtime:
         mode: Mode = Mode.FULL,
         periods: tuple[str, ...] = (),
         actor: str = "",
+        since: datetime | None = None,
         log: logging.Logger | None = None,
         progress: Callable[[str, int, int | None], None] | None = None,
     ) -> StepContext:
@@ -165,6 +172,7 @@ class Runtime:
             actor=actor,
             today=now.astimezone(ZoneInfo(connection.timezone)).date(),
             now=now,
+            since=since,
             log=log or logging.getLogger("jdebill"),
             progress=progress or quiet,
         )

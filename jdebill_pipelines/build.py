@@ -1,0 +1,35 @@
+"""The one assembly function: connections and settings in, Dagster definitions out.
+
+Tests, the command line and ``definitions`` call it; nothing is read from the environment here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.orchestration.assets import build_assets
+from jdebill_pipelines.orchestration.checks import build_checks
+from jdebill_pipelines.orchestration.jobs import months_job, poll_job
+from jdebill_pipelines.orchestration.schedules import build_schedules
+from jdebill_pipelines.orchestration.sensors import build_sensors
+from jdebill_pipelines.steps.runtime import Runtime
+
+
+def build_defs(connections: Mapping[str, Connection], *, runtime: Runtime) -> dg.Definitions:
+    """Assemble everything that Dagster shows.
+
+    Args:
+        connections: by name; those that are not enabled are left out.
+        runtime: opens database, vault and clients; nothing is opened while assembling.
+    """
+    enabled = [c for c in connections.values() if c.enabled]
+    return dg.Definitions(
+        assets=[asset for c in enabled for asset in build_assets(c, runtime)],
+        asset_checks=[check for c in enabled for check in build_checks(c, runtime)],
+        jobs=[job for c in enabled for job in (months_job(c), poll_job(c, runtime))],
+        schedules=[schedule for c in enabled for schedule in build_schedules(c)],
+        sensors=[sensor for c in enabled for sensor in build_sensors(c, runtime)],
+    )

@@ -1,0 +1,71 @@
+"""Builds a connection's assets of the catalog's rows.
+
+Belongs here: what Dagster must know of an asset. Does not belong here: the work (``steps``), the graph
+(``catalog``).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+import jdebill_pipelines
+from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.orchestration import metadata
+from jdebill_pipelines.orchestration.catalog import CATALOG, AssetRow
+from jdebill_pipelines.orchestration.keys import asset_key, pool_name
+from jdebill_pipelines.orchestration.partitions import months
+from jdebill_pipelines.orchestration.running import step_context
+from jdebill_pipelines.steps.runtime import Runtime
+
+OWNERS = {"jde": ["team:data-engineering"], "sync": ["team:data-engineering"], "bill": ["team:accounts-payable"]}
+KINDS = {"jde": {"oracle", "postgres"}, "sync": {"python", "postgres"}, "bill": {"bill", "postgres"}}
+CODE_VERSION = jdebill_pipelines.CODE_VERSION
+
+
+def build_assets(connection: Connection, runtime: Runtime) -> list[dg.AssetsDefinition]:
+    """All assets of a connection, keys ``[connection, system, name]``."""
+    return [_asset(row, connection, runtime) for row in CATALOG]
+
+
+def _asset(row: AssetRow, connection: Connection, runtime: Runtime) -> dg.AssetsDefinition:
+    name = connection.name
+
+    @dg.asset(
+        key=asset_key(name, row.path),
+        deps=[asset_key(name, path) for path in row.needs],
+        description=row.description,
+        group_name=row.group,
+        kinds=KINDS[row.group],
+        owners=OWNERS[row.group],
+        tags={"connection": name, "writes": "yes" if row.writes else "no"},
+        code_version=CODE_VERSION,
+        metadata=_definition_metadata(row, name),
+        partitions_def=months(connection) if row.monthly else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if row.monthly else None,
+        pool=pool_name(name, row.system) if row.system else None,
+    )
+    def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        result = row.step(step_context(runtime, name, context, row.path))
+        runtime.tell(name, row.path, result)
+        version = dg.DataVersion(result.data_version) if result.data_version else None
+        return dg.MaterializeResult(metadata=metadata.of_result(result), data_version=version)
+
+    return made
+
+
+def _definition_metadata(row: AssetRow, connection: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if row.tables:
+        found["dagster/column_schema"] = metadata.column_schema(*row.tables)
+    elif row.columns:
+        found["dagster/column_schema"] = dg.TableSchema(columns=[dg.TableColumn(name) for name in row.columns])
+    if row.columns:
+        found["dagster/column_lineage"] = dg.TableColumnLineage(
+            {
+                column: [
+                    dg.TableColumnDep(asset_key=asset_key(connection, path), column_name=of) for path, of in sources
+                ]
+                for column, sources in row.columns.items()
+            }
+        )
+    return found

@@ -1,0 +1,94 @@
+"""The asset checks of a connection: what fails, with the rows, and what must stop the writing.
+
+Belongs here: checks as Dagster sees them. Does not belong here: the verdicts; a check reads what the step stored, and
+what is written is decided by the stored verdicts whether a check runs or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dagster as dg
+
+from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.orchestration import metadata
+from jdebill_pipelines.orchestration.keys import asset_key
+from jdebill_pipelines.orchestration.running import step_context
+from jdebill_pipelines.steps import checks
+from jdebill_pipelines.steps.context import CheckOutcome, StepContext
+from jdebill_pipelines.steps.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One check: its asset, its name, what it asks, whether what follows waits for it."""
+
+    path: str
+    name: str
+    ask: Callable[[StepContext], CheckOutcome]
+    description: str
+    blocking: bool = False
+
+
+CHECKS: tuple[CheckRow, ...] = (
+    CheckRow(
+        "jde/vouchers",
+        "distribution_balances",
+        checks.distribution_balances,
+        "The G/L distribution of every voucher adds up to its gross amount without tax, to the cent.",
+    ),
+    CheckRow(
+        "sync/vendor_map",
+        "suppliers_are_complete",
+        checks.vendor_rows,
+        "Every supplier that gets a vendor has a name and an address that BILL takes, and fits one vendor at most.",
+    ),
+    CheckRow(
+        "sync/vendor_map",
+        "gate",
+        checks.vendor_gate,
+        "Supplier data is there and fresh enough to write vendors.",
+        blocking=True,
+    ),
+    CheckRow(
+        "sync/bill_drafts",
+        "rows_are_valid",
+        checks.bill_rows,
+        "Account, business unit, department, vendor, currency and totals of every line are valid on both sides.",
+    ),
+    CheckRow(
+        "sync/bill_drafts",
+        "gate",
+        checks.bill_gate,
+        "Reference data is there and fresh, and no more documents are invalid than the connection tolerates.",
+        blocking=True,
+    ),
+    CheckRow(
+        "bill/bills",
+        "nothing_uncertain",
+        checks.nothing_uncertain,
+        "No write of unknown outcome is left: every bill that was sent is confirmed or refused.",
+    ),
+)
+
+
+def build_checks(connection: Connection, runtime: Runtime) -> list[dg.AssetChecksDefinition]:
+    """All checks of a connection."""
+    return [_check(row, connection.name, runtime) for row in CHECKS]
+
+
+def _check(row: CheckRow, connection: str, runtime: Runtime) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset_key(connection, row.path), name=row.name, description=row.description, blocking=row.blocking
+    )
+    def asked(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        outcome = row.ask(step_context(runtime, connection, context, row.path))
+        return dg.AssetCheckResult(
+            passed=outcome.passed,
+            severity=dg.AssetCheckSeverity.WARN if outcome.warn_only else dg.AssetCheckSeverity.ERROR,
+            description=outcome.summary,
+            metadata=metadata.of_check(outcome),
+        )
+
+    return asked

@@ -1,0 +1,67 @@
+"""When JDE is asked, and when open months are swept.
+
+Belongs here: cron lines of the connection file as schedules. Neither calls a vendor: that is the runs' work.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.orchestration.keys import (
+    ACTOR_TAG,
+    MODE_TAG,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    months_job_name,
+    poll_job_name,
+    safe_name,
+)
+from jdebill_pipelines.steps.context import Mode
+
+# The months that the nightly sweep reads whole: what is older changes seldom, and the poll finds it when it does.
+SWEPT_MONTHS = 3
+
+
+def build_schedules(connection: Connection) -> list[dg.ScheduleDefinition]:
+    """The poll and the nightly sweep of a connection, both running unless somebody stops them."""
+    name = connection.name
+
+    @dg.schedule(
+        name=f"{safe_name(name)}_poll_schedule",
+        cron_schedule=connection.sync.schedule,
+        execution_timezone=connection.timezone,
+        job_name=poll_job_name(name),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Ask JD Edwards what changed; what is due is run by the due sensor.",
+    )
+    def polled(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
+
+    @dg.schedule(
+        name=f"{safe_name(name)}_nightly_schedule",
+        cron_schedule=connection.sync.nightly,
+        execution_timezone=connection.timezone,
+        job_name=months_job_name(name),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Read the open months whole: finds what disappeared, and what no poll and no event announced.",
+    )
+    def swept(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        last = context.scheduled_execution_time
+        first = max(_months_before(last.year, last.month, SWEPT_MONTHS - 1), f"{connection.start_date:%Y-%m}")
+        return dg.RunRequest(
+            run_key=last.isoformat(),
+            tags={
+                RANGE_START_TAG: first,
+                RANGE_END_TAG: f"{last:%Y-%m}",
+                MODE_TAG: Mode.FULL,
+                ACTOR_TAG: "nightly sweep",
+            },
+        )
+
+    return [polled, swept]
+
+
+def _months_before(year: int, month: int, n: int) -> str:
+    index = year * 12 + month - 1 - n
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"

@@ -1,0 +1,69 @@
+"""Asks JDE cheaply what changed since the watermark, and records what is due. Reads keys only, writes nothing outside.
+
+Belongs here: detecting. Does not belong here: reading what changed (``extract``, in the run that follows).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jdebill_pipelines.domain import tables as t
+from jdebill_pipelines.domain.periods import month_of
+from jdebill_pipelines.domain.tables import JdeTable
+from jdebill_pipelines.jde.where import ge
+from jdebill_pipelines.steps.context import StepContext, StepResult
+
+FLOW = "jde"
+OVERLAP = timedelta(days=1)
+
+# What is asked, and whose month a change belongs to. Order lines and approvals count as changes of their order.
+DATED: tuple[tuple[JdeTable, str], ...] = ((t.F0411, "DGJ"), (t.F4301, "TRDJ"), (t.F4311, "TRDJ"))
+UNDATED: tuple[JdeTable, ...] = (t.F0401, t.F0101, t.F0116, t.F0901, t.F0006)
+
+
+def poll(ctx: StepContext, *, source: str = "schedule") -> StepResult:
+    """Record as due what changed in JDE since the last poll.
+
+    JDE stamps changes with its server's local date and time (UPMJ, UPMT), and a program may commit later than it
+    stamps: the window reaches back a day. Rows that staging already has with the same stamp are no change.
+    """
+    result = StepResult()
+    started = ctx.now
+    mark = ctx.store.due.watermark(FLOW)
+    since = datetime.fromisoformat(mark) if mark else None
+    first = (
+        (since.astimezone(ZoneInfo(ctx.connection.timezone)).date() - OVERLAP) if since else ctx.connection.start_date
+    )
+    months: set[str] = set()
+    for table, dated in DATED:
+        changed = _changed(ctx, table, first, (dated,))
+        result.add(table.name, len(changed))
+        months |= {month_of(row[-1]) for row in changed if row[-1] is not None}
+    others = sum(len(_changed(ctx, table, first, ())) for table in UNDATED)
+    result.add("suppliers, accounts, business units", others)
+    known = {p for p in months if p >= f"{ctx.connection.start_date:%Y-%m}"}
+    if known or others:
+        periods = tuple(sorted(known)) or (month_of(ctx.today),)
+        window = datetime.combine(first + OVERLAP, datetime.min.time(), ZoneInfo(ctx.connection.timezone))
+        ctx.store.due.record(FLOW, periods=periods, since=since or window, source=source)
+    ctx.store.due.set_watermark(FLOW, started.isoformat(), run_id=ctx.run_id)
+    result.facts["due"] = ", ".join(sorted(known)) or ("reference data" if others else "nothing")
+    return result
+
+
+def _changed(ctx: StepContext, table: JdeTable, first: date, extra: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Rows stamped since a day that staging does not have with that stamp: key, stamp, and the extra items."""
+    assert table.updated_date is not None
+    assert table.updated_time is not None
+    columns = (*table.key, table.updated_date, table.updated_time)
+    staged = set(ctx.store.staging.rows(table, columns=columns))
+    wanted = (*columns, *(e for e in extra if e not in columns))
+    width = len(columns)
+    rows = []
+    for page in ctx.jde().browse(table, ge(table.updated_date, first), columns=wanted):
+        for row in page:
+            if row[:width] not in staged:
+                rows.append(row if len(row) > width or not extra else (*row, row[columns.index(extra[0])]))
+    return rows
