@@ -30,14 +30,17 @@ def canonical_json(value: Any) -> bytes:
         TypeError: a float (it does not hold an amount), a naive datetime, or anything else that has no exact JSON form.
         ValueError: a number that is not finite, or a NUL character, which PostgreSQL cannot store.
     """
-    parts: list[str] = []
-    _write(value, parts.append)
-    return "".join(parts).encode("utf-8")
+    return _form(value).encode("utf-8")
 
 
 def content_hash(kind: str, content: Mapping[str, Any]) -> str:
     """Return the hash that names exactly this content as this kind of document: 64 hexadecimal digits (SHA-256)."""
-    return digest(canonical_json({"content": content, "kind": kind}))
+    return form_hash(kind, canonical_json(content))
+
+
+def form_hash(kind: str, form: bytes) -> str:
+    """Return the content hash of a content whose canonical form is known."""
+    return digest(b'{"content":' + form + b',"kind":' + encode_basestring(kind).encode("utf-8") + b"}")
 
 
 def digest(data: bytes) -> str:
@@ -64,46 +67,44 @@ def number(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _write(value: Any, emit: Any) -> None:
-    if isinstance(value, str) and not isinstance(value, Enum):
+def _form(value: Any) -> str:
+    # By exact type, the frequent ones first: a first load hashes every document more than once.
+    kind = type(value)
+    if kind is str:
         if "\x00" in value:
             raise ValueError("a text with a NUL character cannot be stored")
-        emit(encode_basestring(value))
-    elif value is None:
-        emit("null")
-    elif isinstance(value, bool):
-        emit("true" if value else "false")
-    elif isinstance(value, Enum):
-        _write(value.value, emit)
-    elif isinstance(value, int):
-        emit(str(value))
-    elif isinstance(value, Decimal):
-        emit(number(value))
-    elif isinstance(value, Mapping):
-        separator = "{"
-        for key in sorted(value):
-            if not isinstance(key, str):
-                raise TypeError(f"a JSON member needs a text name, not {type(key).__name__}")
-            emit(separator)
-            _write(key, emit)
-            emit(":")
-            _write(value[key], emit)
-            separator = ","
-        emit("{}" if separator == "{" else "}")
-    elif isinstance(value, (list, tuple)):
-        separator = "["
-        for item in value:
-            emit(separator)
-            _write(item, emit)
-            separator = ","
-        emit("[]" if separator == "[" else "]")
-    elif isinstance(value, datetime):
+        return encode_basestring(value)
+    if kind is Decimal:
+        return number(value)
+    if kind is dict:
+        try:
+            return "{" + ",".join([f"{encode_basestring(key)}:{_form(value[key])}" for key in sorted(value)]) + "}"
+        except TypeError:
+            if any(type(key) is not str for key in value):
+                raise TypeError("a JSON member needs a text name") from None
+            raise
+    if kind is list or kind is tuple:
+        return "[" + ",".join([_form(item) for item in value]) + "]"
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int:
+        return str(value)
+    return _rare_form(value)
+
+
+def _rare_form(value: Any) -> str:
+    if isinstance(value, Enum):
+        return _form(value.value)
+    if isinstance(value, datetime):
         if value.tzinfo is None:
             raise TypeError("a time without a zone has no exact form")
-        emit(encode_basestring(msgspec.to_builtins(value)))  # the form in which the database gets it
-    elif isinstance(value, date):
-        emit(f'"{value.isoformat()}"')
-    elif isinstance(value, msgspec.Struct):
-        _write(plain(value), emit)
-    else:
-        raise TypeError(f"{type(value).__name__} has no exact JSON form")
+        return encode_basestring(msgspec.to_builtins(value))  # the form in which the database gets it
+    if isinstance(value, date):
+        return f'"{value.isoformat()}"'
+    if isinstance(value, msgspec.Struct):
+        return _form(plain(value))
+    if isinstance(value, Mapping):
+        return _form(dict(value))
+    raise TypeError(f"{type(value).__name__} has no exact JSON form")

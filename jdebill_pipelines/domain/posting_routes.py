@@ -139,6 +139,8 @@ def shares_of_bill(bill: Mapping[str, Any], gl: GlMap) -> tuple[tuple[AccountSha
     for entry in gl.entries.values():
         if entry.posting_code in ("", "L", "S", "X") and entry.bill_account_id:
             back.setdefault((entry.bill_account_id, entry.bill_department_id), []).append(entry)
+            if entry.bill_department_id:
+                back.setdefault((entry.bill_account_id, ""), []).append(entry)
     shares, companies, problems = [], set(), []
     header = bill.get("classifications") or {}
     for n, line in enumerate(bill.get("billLineItems") or (), start=1):

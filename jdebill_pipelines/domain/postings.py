@@ -185,6 +185,8 @@ def _build(
             return built
         shares, built.company, found = shares_of_bill(bill, context.gl)
         built.problems.extend(found)
+        if found:
+            return built
     elif built.route == "journal" and document.source == "F0411":
         if not rules.payables_account:
             text = "A journal entry for a voucher needs the payables account, and the connection names none."
