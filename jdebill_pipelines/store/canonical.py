@@ -6,6 +6,6 @@ cannot differ.
 
 from __future__ import annotations
 
-from jdebill_pipelines.domain.canonical import canonical_json, content_hash, digest, plain
+from jdebill_pipelines.domain.canonical import canonical_json, content_hash, digest, form_hash, plain
 
-__all__ = ["canonical_json", "content_hash", "digest", "plain"]
+__all__ = ["canonical_json", "content_hash", "digest", "form_hash", "plain"]

@@ -17,11 +17,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jdebill_pipelines.store.canonical import canonical_json, digest
+from jdebill_pipelines.store.canonical import canonical_json, digest, form_hash
 from jdebill_pipelines.store.ledger_recovery import Recovery
 from jdebill_pipelines.store.ledger_settle import Settling
 from jdebill_pipelines.store.ledger_types import Claim, Intended, LostClaim
-from jdebill_pipelines.store.releases import DIFFERS, OPERATION, RELEASED, Release, TamperedContent, check_content
+from jdebill_pipelines.store.releases import (
+    DIFFERS,
+    LINK,
+    OPERATION,
+    PASSED,
+    Release,
+    TamperedContent,
+    check_content,
+)
 from jdebill_pipelines.store.scope import as_json
 
 LEASE_SECONDS = 300
@@ -73,7 +81,12 @@ class Writes(Settling, Recovery):
                 target = self._sort(release, last, result)
                 if target is None:
                     continue
-                payload = canonical_json(release.content) if payload_of is None else payload_of(release)
+                form = canonical_json(release.content)
+                if form_hash(release.kind, form) != release.content_hash:
+                    raise TamperedContent(
+                        f"{release.kind} {release.natural_key}: the release was changed after it was read"
+                    )
+                payload = form if payload_of is None else payload_of(release)
                 row = {
                     "kind": release.kind,
                     "natural_key": release.natural_key,
@@ -229,6 +242,12 @@ _RECORDS = """
 jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(id bigint, kind text, natural_key text, content_hash text, operation text,
   payload text, payload_digest text, generation int, attempts int)
 """
+_STILL_RELEASED = f"""
+{_RECORDS} CROSS JOIN LATERAL (SELECT c.* FROM jdebill.drafts c WHERE c.connection = :connection AND c.kind = r.kind
+  AND c.natural_key = r.natural_key LIMIT 1) AS d
+{LINK}
+WHERE d.content_hash = r.content_hash AND r.operation = {OPERATION} AND {DIFFERS} AND {PASSED}
+"""  # noqa: S608 - built from constants
 _RETURNING = """
 RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operation, w.content, w.content_hash, w.payload,
   w.remote_id, w.period, w.amount, w.currency, w.party, w.attempts
@@ -242,9 +261,7 @@ SELECT d.connection, d.kind, d.natural_key, r.generation, d.gate, {OPERATION}, '
   r.payload, r.payload_digest, l.remote_id, d.period, d.amount, d.currency, d.party,
   nextval('jdebill.write_fences'), :worker, clock_timestamp() + make_interval(secs => :lease), r.attempts, :run_id,
   :asset_key, :actor
-FROM {_RECORDS} CROSS JOIN {RELEASED}
-WHERE d.connection = :connection AND d.kind = r.kind AND d.natural_key = r.natural_key
-AND d.content_hash = r.content_hash AND r.operation = {OPERATION} AND {DIFFERS}
+FROM {_STILL_RELEASED}
 ORDER BY d.kind, d.natural_key
 ON CONFLICT DO NOTHING
 {_RETURNING}
@@ -254,9 +271,7 @@ UPDATE jdebill.writes w SET state = 'claimed', payload = s.payload, payload_dige
   remote_id = s.remote_id, fence = nextval('jdebill.write_fences'), worker = :worker, claimed_at = clock_timestamp(),
   lease_until = clock_timestamp() + make_interval(secs => :lease), uncertain_since = NULL, not_before = NULL,
   attempts = s.attempts, run_id = :run_id, asset_key = :asset_key, actor = :actor, errors = '[]'
-FROM (SELECT r.*, l.remote_id FROM {_RECORDS} CROSS JOIN {RELEASED}
-  WHERE d.connection = :connection AND d.kind = r.kind AND d.natural_key = r.natural_key
-  AND d.content_hash = r.content_hash AND r.operation = {OPERATION} AND {DIFFERS}) AS s
+FROM (SELECT r.*, l.remote_id FROM {_STILL_RELEASED}) AS s
 WHERE w.connection = :connection AND w.id = s.id AND w.state = 'intended' AND w.content_hash = s.content_hash
 {_RETURNING}
 """  # noqa: S608 - built from constants

@@ -1,6 +1,9 @@
 """The metadata that every table of ours belongs to, and the columns that many tables share.
 
 Does not belong here: any table.
+
+Secondary indexes begin with what tells rows apart, not with ``connection``: the tables fill up within one run, without
+statistics, and PostgreSQL then takes an index that shares a prefix with the primary key for as good as that key.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ drafts = sa.Table(
     moment("updated_at", now=True),  # when the content or status last changed
     sa.CheckConstraint("status IN ('due', 'not_due', 'held')", name="status"),
     sa.CheckConstraint("operation IN ('create', 'archive', 'restore', 'post', 'reverse')", name="operation"),
-    sa.Index("ix_drafts_gate_period", "connection", "gate", "period"),
+    sa.Index("ix_drafts_gate_period", "gate", "period", "connection"),
 )
 
 verdicts = sa.Table(
@@ -81,12 +81,12 @@ links = sa.Table(
     moment("confirmed_at", now=True),
     sa.CheckConstraint("origin IN ('created', 'adopted', 'matched')", name="origin"),
     sa.CheckConstraint("remote_id <> ''", name="remote_id"),
-    sa.Index("ix_links_remote", "connection", "kind", "remote_id"),
+    sa.Index("ix_links_remote", "remote_id", "connection", "kind"),
     # Two suppliers must never share a vendor, nor two documents a bill, whatever the code above believes.
     sa.Index(
         "uq_links_remote_document",
-        "connection",
         "remote_id",
+        "connection",
         unique=True,
         postgresql_where=sa.text("kind = ANY (ARRAY['vendor'::text, 'bill'::text, 'vendor_credit'::text])"),
     ),
@@ -106,7 +106,7 @@ vendor_map = sa.Table(
     text("decided_by", default=""),
     text("run_id"),
     moment("updated_at", now=True),
-    sa.Index("ix_vendor_map_vendor_id", "connection", "vendor_id"),
+    sa.Index("ix_vendor_map_vendor_id", "vendor_id", "connection"),
 )
 
 gl_map = sa.Table(

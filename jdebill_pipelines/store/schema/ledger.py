@@ -60,7 +60,7 @@ writes = sa.Table(
         unique=True,
         postgresql_where=sa.text("state = ANY (ARRAY['intended'::text, 'claimed'::text, 'unknown'::text])"),
     ),
-    sa.Index("ix_writes_run", "connection", "run_id"),
+    sa.Index("ix_writes_run", "run_id", "connection"),
     sa.CheckConstraint(
         "state IN ('intended', 'claimed', 'unknown', 'confirmed', 'refused', 'superseded')", name="state"
     ),
@@ -87,8 +87,8 @@ journal = sa.Table(
     sa.Column("body", JSONB, nullable=False, server_default=EMPTY_OBJECT),
     text("prev_hash"),
     text("hash"),
-    sa.Index("ix_journal_natural_key", "connection", "natural_key"),
-    sa.Index("ix_journal_run_id", "connection", "run_id"),
+    sa.Index("ix_journal_natural_key", "natural_key", "connection"),
+    sa.Index("ix_journal_run_id", "run_id", "connection"),
 )
 
 journal_heads = sa.Table(
@@ -126,7 +126,7 @@ quarantine = sa.Table(
     sa.UniqueConstraint(
         "connection", "gate", "kind", "natural_key", "line", "field", "rule", name="uq_quarantine_cause"
     ),
-    sa.Index("ix_quarantine_held", "connection", "gate", "period", postgresql_where=sa.text("released_at IS NULL")),
+    sa.Index("ix_quarantine_held", "period", "gate", "connection", postgresql_where=sa.text("released_at IS NULL")),
 )
 
 overrides = sa.Table(

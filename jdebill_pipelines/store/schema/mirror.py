@@ -114,7 +114,7 @@ def _mirror(kind: str) -> sa.Table:
         *period,
         moment("seen_at"),
         text("run_id"),
-        *(sa.Index(f"ix_{name}_{'_'.join(columns)}", "connection", *columns) for columns in INDEXES[kind]),
+        *(sa.Index(f"ix_{name}_{'_'.join(columns)}", *columns, "connection") for columns in INDEXES[kind]),
     )
 
 
@@ -130,7 +130,7 @@ payment_lines = sa.Table(
     text("bill_id", default=""),
     sa.Column("amount", sa.Numeric, nullable=False),
     sa.Column("vendor_credits", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb")),
-    sa.Index("ix_bill_payment_lines_bill", "connection", "bill_id"),
+    sa.Index("ix_bill_payment_lines_bill", "bill_id", "connection"),
 )
 
 payment_status_history = sa.Table(

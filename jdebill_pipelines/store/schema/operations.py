@@ -57,7 +57,7 @@ runs = sa.Table(
     moment("started_at", now=True),
     moment("finished_at", nullable=True),
     sa.CheckConstraint("status IN ('started', 'succeeded', 'failed', 'canceled')", name="status"),
-    sa.Index("ix_runs_started", "connection", "started_at"),
+    sa.Index("ix_runs_started", "started_at", "connection"),
 )
 
 alert_windows = sa.Table(

@@ -50,7 +50,7 @@ def staging_table(table: JdeTable, meta: sa.MetaData) -> sa.Table:
         text("run_id"),
         *(jde_column(item, kind) for item, kind in table.columns.items()),
         constraint,
-        sa.Index(f"ix_{table.staging_name}_period", "connection", "period"),
+        sa.Index(f"ix_{table.staging_name}_period", "period", "connection"),
     )
 
 

@@ -153,7 +153,7 @@ def upgrade() -> None:
             else sa.PrimaryKeyConstraint(*key, name=f"pk_{table}"),
             schema=SCHEMA,
         )
-        op.create_index(f"ix_{table}_period", table, ["connection", "period"], schema=SCHEMA)
+        op.create_index(f"ix_{table}_period", table, ["period", "connection"], schema=SCHEMA)
     op.create_table(
         "extractions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

@@ -42,8 +42,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "id", name="pk_bill_vendors"),
         schema=SCHEMA,
     )
-    op.create_index("ix_bill_vendors_name", "bill_vendors", ["connection", "name"], unique=False, schema=SCHEMA)
-    op.create_index("ix_bill_vendors_tax_id", "bill_vendors", ["connection", "tax_id"], unique=False, schema=SCHEMA)
+    op.create_index("ix_bill_vendors_name", "bill_vendors", ["name", "connection"], unique=False, schema=SCHEMA)
+    op.create_index("ix_bill_vendors_tax_id", "bill_vendors", ["tax_id", "connection"], unique=False, schema=SCHEMA)
     op.create_table(
         "bill_bills",
         sa.Column("connection", sa.Text(), nullable=False),
@@ -76,7 +76,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_bill_bills_vendor_id_invoice_number",
         "bill_bills",
-        ["connection", "vendor_id", "invoice_number"],
+        ["vendor_id", "invoice_number", "connection"],
         unique=False,
         schema=SCHEMA,
     )
@@ -106,7 +106,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_bill_vendor_credits_vendor_id_reference_number",
         "bill_vendor_credits",
-        ["connection", "vendor_id", "reference_number"],
+        ["vendor_id", "reference_number", "connection"],
         unique=False,
         schema=SCHEMA,
     )
@@ -129,7 +129,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "id", name="pk_bill_accounts"),
         schema=SCHEMA,
     )
-    op.create_index("ix_bill_accounts_number", "bill_accounts", ["connection", "number"], unique=False, schema=SCHEMA)
+    op.create_index("ix_bill_accounts_number", "bill_accounts", ["number", "connection"], unique=False, schema=SCHEMA)
     op.create_table(
         "bill_departments",
         sa.Column("connection", sa.Text(), nullable=False),
@@ -148,7 +148,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "id", name="pk_bill_departments"),
         schema=SCHEMA,
     )
-    op.create_index("ix_bill_departments_name", "bill_departments", ["connection", "name"], unique=False, schema=SCHEMA)
+    op.create_index("ix_bill_departments_name", "bill_departments", ["name", "connection"], unique=False, schema=SCHEMA)
     op.create_table(
         "bill_payments",
         sa.Column("connection", sa.Text(), nullable=False),
@@ -176,9 +176,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "id", name="pk_bill_payments"),
         schema=SCHEMA,
     )
-    op.create_index("ix_bill_payments_period", "bill_payments", ["connection", "period"], unique=False, schema=SCHEMA)
+    op.create_index("ix_bill_payments_period", "bill_payments", ["period", "connection"], unique=False, schema=SCHEMA)
     op.create_index(
-        "ix_bill_payments_updated_time", "bill_payments", ["connection", "updated_time"], unique=False, schema=SCHEMA
+        "ix_bill_payments_updated_time", "bill_payments", ["updated_time", "connection"], unique=False, schema=SCHEMA
     )
     op.create_table(
         "bill_payment_lines",
@@ -193,7 +193,7 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.create_index(
-        "ix_bill_payment_lines_bill", "bill_payment_lines", ["connection", "bill_id"], unique=False, schema=SCHEMA
+        "ix_bill_payment_lines_bill", "bill_payment_lines", ["bill_id", "connection"], unique=False, schema=SCHEMA
     )
     op.create_table(
         "bill_payment_status_history",

@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "kind", "natural_key", name="pk_drafts"),
         schema=SCHEMA,
     )
-    op.create_index("ix_drafts_gate_period", "drafts", ["connection", "gate", "period"], unique=False, schema=SCHEMA)
+    op.create_index("ix_drafts_gate_period", "drafts", ["gate", "period", "connection"], unique=False, schema=SCHEMA)
     op.create_table(
         "verdicts",
         sa.Column("connection", sa.Text(), nullable=False),
@@ -88,11 +88,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "kind", "natural_key", name="pk_links"),
         schema=SCHEMA,
     )
-    op.create_index("ix_links_remote", "links", ["connection", "kind", "remote_id"], unique=False, schema=SCHEMA)
+    op.create_index("ix_links_remote", "links", ["remote_id", "connection", "kind"], unique=False, schema=SCHEMA)
     op.create_index(
         "uq_links_remote_document",
         "links",
-        ["connection", "remote_id"],
+        ["remote_id", "connection"],
         unique=True,
         schema=SCHEMA,
         postgresql_where=sa.text("kind = ANY (ARRAY['vendor'::text, 'bill'::text, 'vendor_credit'::text])"),
@@ -113,7 +113,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "natural_key", name="pk_vendor_map"),
         schema=SCHEMA,
     )
-    op.create_index("ix_vendor_map_vendor_id", "vendor_map", ["connection", "vendor_id"], unique=False, schema=SCHEMA)
+    op.create_index("ix_vendor_map_vendor_id", "vendor_map", ["vendor_id", "connection"], unique=False, schema=SCHEMA)
     op.create_table(
         "gl_map",
         sa.Column("connection", sa.Text(), nullable=False),

@@ -75,7 +75,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("connection", "kind", "natural_key", "generation", name="uq_writes_generation"),
         schema=SCHEMA,
     )
-    op.create_index("ix_writes_run", "writes", ["connection", "run_id"], unique=False, schema=SCHEMA)
+    op.create_index("ix_writes_run", "writes", ["run_id", "connection"], unique=False, schema=SCHEMA)
     op.create_index(
         "uq_writes_open",
         "writes",
@@ -105,8 +105,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "seq", name="pk_journal"),
         schema=SCHEMA,
     )
-    op.create_index("ix_journal_natural_key", "journal", ["connection", "natural_key"], unique=False, schema=SCHEMA)
-    op.create_index("ix_journal_run_id", "journal", ["connection", "run_id"], unique=False, schema=SCHEMA)
+    op.create_index("ix_journal_natural_key", "journal", ["natural_key", "connection"], unique=False, schema=SCHEMA)
+    op.create_index("ix_journal_run_id", "journal", ["run_id", "connection"], unique=False, schema=SCHEMA)
     op.create_table(
         "journal_heads",
         sa.Column("connection", sa.Text(), nullable=False),
@@ -147,7 +147,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_quarantine_held",
         "quarantine",
-        ["connection", "gate", "period"],
+        ["period", "gate", "connection"],
         unique=False,
         schema=SCHEMA,
         postgresql_where=sa.text("released_at IS NULL"),

@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "run_id", name="pk_runs"),
         schema=SCHEMA,
     )
-    op.create_index("ix_runs_started", "runs", ["connection", "started_at"], unique=False, schema=SCHEMA)
+    op.create_index("ix_runs_started", "runs", ["started_at", "connection"], unique=False, schema=SCHEMA)
     op.create_table(
         "alert_windows",
         sa.Column("connection", sa.Text(), nullable=False),
