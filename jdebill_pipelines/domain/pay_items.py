@@ -17,7 +17,8 @@ from decimal import Decimal
 import msgspec
 
 from jdebill_pipelines.domain.keys import PayItemKey
-from jdebill_pipelines.domain.posting_documents import OpenItem
+from jdebill_pipelines.domain.payments import money
+from jdebill_pipelines.domain.posting_documents import OpenItem, PostedDocument
 from jdebill_pipelines.domain.rows import ZERO, Row, day, number, text
 
 
@@ -103,6 +104,21 @@ def take(open_items: Mapping[str, Sequence[OpenItem]], paid: Iterable[PaidItem])
                 left.append(msgspec.structs.replace(item, open=rest, discount=item.discount if rest else ZERO))
         changed[voucher] = left
     return changed
+
+
+def settled_by(posted: Iterable[PostedDocument]) -> dict[str, Decimal]:
+    """Return what confirmed payments have settled, discount included, by pay item key (for ``DraftContext.settled``).
+
+    Give the postings that were confirmed before F0411 was read; reversed ones settle nothing.
+    """
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for document in posted:
+        if document.reversed or document.content["route"] != "payment":
+            continue
+        for voucher in document.content["vouchers"]:
+            key = "{document_company}-{document_type}-{document_number}-{pay_item}".format_map(voucher)
+            found[key] += money(voucher["amount"]) + money(voucher["discount"])
+    return dict(found)
 
 
 def _order(item: OpenItem) -> tuple[date, str]:

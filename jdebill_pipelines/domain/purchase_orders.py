@@ -24,7 +24,7 @@ import msgspec
 
 from jdebill_pipelines.domain.documents import BillDraft, BillLine, DraftContext, tags
 from jdebill_pipelines.domain.invoice_numbers import NumberRequest, assign
-from jdebill_pipelines.domain.keys import OrderKey, OrderLink, whole
+from jdebill_pipelines.domain.keys import OrderKey, OrderLink, VoucherKey, whole
 from jdebill_pipelines.domain.payment_terms import Terms, due_date, read_terms
 from jdebill_pipelines.domain.periods import month_of
 from jdebill_pipelines.domain.rows import ZERO, Row, day, number, text
@@ -114,6 +114,11 @@ def billed_orders(drafts: Iterable[BillDraft], linked: Iterable[str]) -> dict[Or
     keys = [OrderKey.parse(key) for key in linked]
     keys += [OrderKey.parse(d.natural_key) for d in drafts if d.source == "F4301" and d.status != "not_due"]
     return {key.link: str(key) for key in keys}
+
+
+def orders_of_vouchers(f43121: Iterable[Row]) -> dict[VoucherKey, OrderKey]:
+    """Return the order that a voucher was matched to (F43121 rows with match type 2)."""
+    return {VoucherKey.of(row): OrderKey.of(row) for row in f43121 if text(row, "MATC") == "2"}
 
 
 def _number(natural_key: str) -> str:

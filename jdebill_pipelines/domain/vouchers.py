@@ -28,7 +28,7 @@ import msgspec
 
 from jdebill_pipelines.domain.documents import BillDraft, BillLine, DraftContext, tags
 from jdebill_pipelines.domain.invoice_numbers import NumberRequest, assign
-from jdebill_pipelines.domain.keys import OrderKey, OrderLink, PayItemKey, VoucherKey, whole
+from jdebill_pipelines.domain.keys import OrderLink, PayItemKey, VoucherKey, whole
 from jdebill_pipelines.domain.money import InexactAmountError, UnallocatableError, allocate
 from jdebill_pipelines.domain.periods import month_of
 from jdebill_pipelines.domain.rows import ZERO, Row, day, number, text
@@ -154,7 +154,7 @@ def _draft(
     company, foreign = text(first, "CO"), text(first, "CRRM") == "F"
     base = context.companies.get(company, "")
     currency = text(first, "CRCD") if foreign or not base else base
-    items = [_item(row, context, rules, foreign=foreign) for row in rows if text(row, "VOD") != "V"]
+    items = _items(rows, context, rules, foreign=foreign)
     payable = [item for item in items if item.payable]
     total = sum((item.open for item in payable), ZERO)
     still_open = sum((item.open for item in items), ZERO)
@@ -209,15 +209,25 @@ def _draft(
     )
 
 
-def _item(row: Row, context: DraftContext, rules: VoucherRules, *, foreign: bool) -> _Item:
+def _items(rows: Sequence[Row], context: DraftContext, rules: VoucherRules, *, foreign: bool) -> list[_Item]:
     gross, tax, left = ("ACR", "CTAM", "FAP") if foreign else ("AG", "STAM", "AAP")
-    # An extension row (SFXE) is an adjustment of its pay item: what was settled counts once, on the item itself.
-    settled = context.settled.get(str(PayItemKey.of(row)), ZERO) if number(row, "SFXE") == 0 else ZERO
-    in_jde: Decimal = row[left]
-    ready = text(row, "PST") in rules.pay_statuses and in_jde != 0
-    amount = (in_jde if ready else ZERO) + settled
-    payable = ready or settled != 0
-    return _Item(row, row[gross], number(row, tax), amount if payable else in_jde, payable)
+    live = [row for row in rows if text(row, "VOD") != "V"]
+    whole_item: dict[PayItemKey, Decimal] = defaultdict(Decimal)
+    for row in live:
+        whole_item[PayItemKey.of(row)] += row[gross]
+    items = []
+    for row in live:
+        key, in_jde = PayItemKey.of(row), row[left]
+        # An extension row (SFXE) is an adjustment of its pay item: what was settled counts once, on the item itself.
+        settled = context.settled.get(str(key), ZERO) if number(row, "SFXE") == 0 else ZERO
+        ready = text(row, "PST") in rules.pay_statuses and in_jde != 0
+        amount = (in_jde if ready else ZERO) + settled
+        if settled != 0 and abs(amount) > abs(whole_item[key]):
+            # The row was read before our posting reached it: an item is never over more than its gross amount.
+            amount = whole_item[key]
+        payable = ready or settled != 0
+        items.append(_Item(row, row[gross], number(row, tax), amount if payable else in_jde, payable))
+    return items
 
 
 def _payee(row: Row) -> str:
@@ -384,8 +394,3 @@ def _bill_lines(
             )
         )
     return tuple(lines)
-
-
-def orders_of_vouchers(f43121: Iterable[Row]) -> dict[VoucherKey, OrderKey]:
-    """Return the order that a voucher was matched to (F43121 rows with match type 2)."""
-    return {VoucherKey.of(row): OrderKey.of(row) for row in f43121 if text(row, "MATC") == "2"}

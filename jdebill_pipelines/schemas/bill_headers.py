@@ -141,6 +141,10 @@ def judge_headers(
     rows = []
     for index, draft in enumerate(drafts):
         about_supplier = supplier_failures(draft.supplier, suppliers.get(draft.supplier))
+        # Where somebody else is paid for the supplier, a hold on the supplier itself stops the payment too.
+        behind = suppliers.get(str(draft.details.get("supplier") or draft.supplier))
+        if behind is not None and behind.number != draft.supplier and behind.on_hold:
+            about_supplier += [f for f in supplier_failures(behind.number, behind) if f.rule == "supplier_hold"]
         if draft.problems or about_supplier:
             found[index] = [*about_supplier, *draft.problems]
         rows.append(_row(draft, currencies, excused=bool(about_supplier)))

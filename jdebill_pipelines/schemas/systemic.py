@@ -6,13 +6,14 @@ documents, a mass disappearance. Does not belong here: single documents (``gate`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
+from jdebill_pipelines.domain.rows import Row
 from jdebill_pipelines.domain.verdicts import Verdict
 
 FEW = 20  # below this many known documents a disappearance is not a mass
@@ -34,6 +35,42 @@ class ReferenceState(msgspec.Struct, frozen=True):
     extracted_at: datetime | None
     missing_columns: tuple[str, ...] = ()
     may_be_empty: bool = False
+
+
+# What nothing can be judged without, per table; blank in every row means that column security took it away.
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "F0010": ("CO", "CRCD"),
+    "F0008": ("DTPN", "DFYJ", "D01J"),
+    "F0013": ("CRCD",),
+    "F0006": ("MCU", "CO"),
+    "F0901": ("AID", "CO", "MCU", "OBJ"),
+    "F0401": ("AN8",),
+    "F0101": ("AN8", "ALPH"),
+    "F0116": ("AN8", "ADD1", "CTY1"),
+}
+_MAY_BE_EMPTY = frozenset(("F0013", "F0008"))
+
+
+def reference_state(table: str, rows: Iterable[Row], extracted_at: datetime | None) -> ReferenceState:
+    """Describe one table of reference data.
+
+    Args:
+        table: JDE table name.
+        rows: all its rows.
+        extracted_at: when it was read, aware; None when it never was.
+
+    Raises:
+        KeyError: the table is no reference data of the gate.
+    """
+    required = REQUIRED[table]
+    count = 0
+    seen: set[str] = set()
+    for row in rows:
+        count += 1
+        if len(seen) < len(required):
+            seen.update(item for item in required if row.get(item) not in (None, "", 0))
+    missing = tuple(item for item in required if item not in seen) if count else ()
+    return ReferenceState(table, count, extracted_at, missing, may_be_empty=table in _MAY_BE_EMPTY)
 
 
 class Tolerance(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jdebill_pipelines.domain.pay_items import OverpaidError, spread, take
+from jdebill_pipelines.domain.pay_items import OverpaidError, settled_by, spread, take
 from jdebill_pipelines.domain.payments import PaymentRecord
 from jdebill_pipelines.domain.posting_documents import OpenItem, PostedDocument, PostingDraft, PostingRules
 from jdebill_pipelines.domain.postings import build_posting_drafts
@@ -147,6 +147,15 @@ def test_what_is_not_posted_says_why(single: str, reason: str) -> None:
 def confirmed(**changes: Any) -> dict[str, PostedDocument]:
     """The posting of ``payment("100")`` as JDE confirmed it."""
     return {POST: PostedDocument(one(payment("100")).content, "PN-90001", **changes)}
+
+
+def test_what_postings_have_settled() -> None:
+    """Money and discount by pay item; a reversed posting settles nothing, a journal entry neither."""
+    granted = one(payment("98"), posting_context(pay_item("100", ADSC="2", DDNJ=date(2026, 3, 20))))
+    order = one(payment("100", [("00nO", "100")]))
+    posted = [PostedDocument(granted.content, "PN-1"), PostedDocument(order.content, "PV-2")]
+    assert settled_by(posted) == {"00001-PV-1001-001": D(100)}
+    assert settled_by([PostedDocument(granted.content, "PN-1", reversed=True)]) == {}
 
 
 def test_a_confirmed_posting_is_never_computed_again() -> None:

@@ -23,9 +23,9 @@ def test_council_vouchers_pass_or_are_held_for_their_suppliers(data_dir: Path) -
     folder = data_dir / "oxford-2017"
     context, reference = prepared(folder, date(2018, 6, 30))
     drafts = build_voucher_drafts(read_table(folder, "F0411"), read_table(folder, "F0911"), context, VoucherRules())
-    started = time.perf_counter()
+    started = time.process_time()
     verdicts = judge_bill_drafts(drafts, reference)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert sums(drafts, verdicts) == {
         "passed": (13_087, Decimal("60389158.61")),
         "held": (569, Decimal("2339540.19")),

@@ -9,7 +9,8 @@ import pytest
 
 from jdebill_pipelines.domain.documents import BillDraft, VendorTarget
 from jdebill_pipelines.domain.keys import OrderKey, OrderLink, VoucherKey
-from jdebill_pipelines.domain.vouchers import VoucherRules, build_voucher_drafts, orders_of_vouchers
+from jdebill_pipelines.domain.purchase_orders import orders_of_vouchers
+from jdebill_pipelines.domain.vouchers import VoucherRules, build_voucher_drafts
 from jdebill_pipelines_tests.domain.cases import D, context, ledger, pay_item
 
 
@@ -124,6 +125,8 @@ def test_our_own_postings_do_not_change_a_bill() -> None:
     whole = one([pay_item("100", "0", PST="P")], lines, context(settled={"00001-PV-1001-001": D(100)}))
     assert before.status == part.status == whole.status == "due"
     assert before.content_hash == part.content_hash == whole.content_hash
+    not_read_again = one([pay_item("100")], lines, context(settled={"00001-PV-1001-001": D(40)}))
+    assert not_read_again.content_hash == before.content_hash
     paid_elsewhere = one([pay_item("100", "0", PST="P")], lines)
     assert paid_elsewhere.status == "not_due"
 

@@ -20,7 +20,7 @@ from jdebill_pipelines.domain.vouchers import VoucherRules, build_voucher_drafts
 from jdebill_pipelines.schemas import bill_lines
 from jdebill_pipelines.schemas.gate import judge_bill_drafts, judge_vendors
 from jdebill_pipelines.schemas.rules import SchemaMismatchError, failing_rows, frame_of
-from jdebill_pipelines.schemas.systemic import ReferenceState, Tolerance, judge_systemic
+from jdebill_pipelines.schemas.systemic import ReferenceState, Tolerance, judge_systemic, reference_state
 from jdebill_pipelines_tests.domain.cases import (
     bill_account,
     bill_department,
@@ -128,6 +128,13 @@ def test_every_rule_about_suppliers(changes: dict[str, Any], rule: list[str]) ->
     assert rules(verdict([pay_item("10")], [ledger("10")], context(**changes))) == rule
 
 
+def test_a_hold_on_the_supplier_behind_a_payee() -> None:
+    """The factor is paid for the supplier; the supplier is on hold: nothing goes out."""
+    ctx = context(suppliers={"4242": supplier(hold_code="Y"), "4343": supplier("4343")})
+    ctx = msgspec.structs.replace(ctx, vendors={"4343": VendorTarget("00901B", "USD")})
+    assert rules(verdict([pay_item("10", PYE="4343")], [ledger("10")], ctx)) == ["supplier_hold"]
+
+
 def test_the_suppliers_own_problems_are_the_reasons() -> None:
     """A supplier without address: its bill is held for exactly that."""
     problem = Failure("", "F0116", "", "The supplier has no address.", "Enter an address.", "address")
@@ -199,9 +206,9 @@ def test_many_lines_are_judged_quickly_each_with_its_own_failures() -> None:
     accounts = [bill_account(a) for a in ("6000", "6110")]
     ctx = context(gl=gl_map(accounts=accounts))
     drafts = build_voucher_drafts(items, lines, ctx, VoucherRules())
-    started = time.perf_counter()
+    started = time.process_time()
     verdicts = judge_bill_drafts(drafts, reference(ctx))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     failing = {v.natural_key: [(f.line, f.rule) for f in v.failures] for v in verdicts if not v.passed}
     assert failing == {f"00001-PV-{n}": [("JELN 3", "account_posts")] for n in range(8, 4001, 8)}
 
@@ -231,6 +238,17 @@ def test_vendors_are_judged_too() -> None:
         "vendor_country",
         "vendor_currency_known",
     ]
+
+
+def test_reference_data_tells_what_is_missing() -> None:
+    """A column that is blank in every row was taken away by column security; an empty table has no columns to miss."""
+    rows = [{"AID": "1", "CO": "", "MCU": "30", "OBJ": "6110"}, {"AID": "2", "CO": "", "MCU": "30", "OBJ": ""}]
+    state = reference_state("F0901", rows, NOW)
+    assert (state.rows, state.missing_columns, state.extracted_at) == (2, ("CO",), NOW)
+    assert reference_state("F0901", [], None).missing_columns == ()
+    assert reference_state("F0013", [], NOW).may_be_empty
+    with pytest.raises(KeyError):
+        reference_state("F9999", [], NOW)
 
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
