@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -310,7 +310,7 @@ class BillClient:
         Args:
             max_wait: seconds; 0 raises ``RateLimited`` at once.
         """
-        other = cast("BillClient", object.__new__(type(self)))
+        other = object.__new__(type(self))
         other._use(self._caller.patient(max_wait))
         return other
 

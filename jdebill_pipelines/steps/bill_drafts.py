@@ -117,9 +117,9 @@ def judge(ctx: StepContext, scope: Scope, gl: GlMap, links: Mapping[str, Mapping
     verdicts = judge_bill_drafts(changed, GateReference(suppliers, gl, currencies))
     # What is archived was judged when it was written; taking it back needs no valid account any more.
     known = {(v.kind, v.natural_key) for v in verdicts}
-    for draft in (*stored, *gone):
-        if draft.operation == "archive" and (draft.kind, draft.natural_key) not in known:
-            verdicts.append(Verdict(draft.kind, draft.natural_key, _hash(draft), True))
+    for taken_back in (*stored, *gone):
+        if taken_back.operation == "archive" and (taken_back.kind, taken_back.natural_key) not in known:
+            verdicts.append(Verdict(taken_back.kind, taken_back.natural_key, _hash(taken_back), True))
     return Judged(drafts, [*stored, *gone], verdicts, _decisions(ctx, scope, changed, verdicts, gone, links))
 
 
@@ -133,11 +133,10 @@ def _documents(
     if "purchase_orders" in sync.documents:
         headers = _rows(ctx, t.F4301, scope.periods, ORDER_ITEMS, scope.orders)
         extra = [OrderKey.of(row) for row in headers]
-        tables = OrderTables(
-            headers,
-            *(_rows(ctx, table, scope.periods, ORDER_ITEMS, scope.orders) for table in (t.F4311, t.F4209, t.F43121)),
-            ctx.store.staging.read(t.F0014),
+        lines_, holds, receipts = (
+            _rows(ctx, table, scope.periods, ORDER_ITEMS, scope.orders) for table in (t.F4311, t.F4209, t.F43121)
         )
+        tables = OrderTables(headers, lines_, holds, receipts, ctx.store.staging.read(t.F0014))
         rules = OrderRules(
             approved_next_status={k: tuple(v) for k, v in jde.approved_next_status.items()},
             basis=sync.purchase_order_basis,
@@ -284,7 +283,7 @@ def _decisions(
 ) -> dict[str, GateDecision]:
     """Open or close the gate of every month of the run, and of no other."""
     references = _references(ctx)
-    month = {(d.kind, d.natural_key): d.period for d in (*drafts, *gone)}
+    month = {(d.kind, d.natural_key): d.period for d in drafts} | {(d.kind, d.natural_key): d.period for d in gone}
     by_period: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         by_period[month[verdict.kind, verdict.natural_key]].append(verdict)

@@ -16,7 +16,9 @@ from jdebill_pipelines.domain.tables import JdeTable
 from jdebill_pipelines.jde.where import Where, all_of, any_of, between, ge
 from jdebill_pipelines.steps.context import Mode, StepContext, StepResult
 
+Row = Sequence[Any]
 Page = list[tuple[Any, ...]]
+MonthOf = Callable[[Row], str | None]
 
 # Changes are read again from a day before the watermark: UPMJ/UPMT are the JDE server's local time, and a program may
 # stamp a row some time before it commits it.
@@ -98,21 +100,29 @@ def _load_order_children(ctx: StepContext, months: dict[tuple[Any, ...], str], r
     numbers = sorted({key[0] for key in months})
     for table in (t.F4311, t.F4209, t.F43121):
         month = _month_of_order(table, months)
-        pages = _only(ctx.jde().fetch_by_keys(table, "DOCO", numbers), lambda row, m=month: m(row) is not None)
+        pages = _only(ctx.jde().fetch_by_keys(table, "DOCO", numbers), _known(month))
         load = ctx.store.staging.load_period(
             table,
             ctx.periods,
             pages,
             run_id=ctx.run_id,
             extracted_at=ctx.now,
-            periods_of=lambda row, m=month: str(m(row)),
+            periods_of=_month(month),
         )
         result.add(table.name, load.read)
 
 
-def _month_of_order(table: JdeTable, months: dict[tuple[Any, ...], str]) -> Callable[[tuple[Any, ...]], str | None]:
+def _month_of_order(table: JdeTable, months: dict[tuple[Any, ...], str]) -> MonthOf:
     positions = [list(table.columns).index(item) for item in ("DOCO", "DCTO", "KCOO", "SFXO")]
     return lambda row: months.get(tuple(row[i] for i in positions))
+
+
+def _known(month: MonthOf) -> Callable[[Row], bool]:
+    return lambda row: month(row) is not None
+
+
+def _month(month: MonthOf) -> Callable[[Row], str]:
+    return lambda row: str(month(row))
 
 
 def _only(pages: Iterable[Page], keep: Callable[[tuple[Any, ...]], bool]) -> Iterator[Page]:
@@ -167,7 +177,7 @@ def _children_of_orders(
     months = ctx.store.staging.periods_by_key(t.F4301, document, keys)
     for table in (t.F4311, t.F4209, t.F43121):
         month = _month_of_order(table, months)
-        pages = _only(ctx.jde().fetch_by_keys(table, "DOCO", numbers), lambda row, m=month: m(row) is not None)
+        pages = _only(ctx.jde().fetch_by_keys(table, "DOCO", numbers), _known(month))
         load = ctx.store.staging.merge_children(
             table,
             document,
@@ -175,7 +185,7 @@ def _children_of_orders(
             pages,
             run_id=ctx.run_id,
             extracted_at=ctx.now,
-            periods_of=lambda row, m=month: str(m(row)),
+            periods_of=_month(month),
         )
         result.add(table.name, load.read)
 
