@@ -1,0 +1,1 @@
+"""The `jdebill` command: one module per command group. Nothing imports it."""
