@@ -40,8 +40,9 @@ def judge_bill_drafts(drafts: Iterable[BillDraft], reference: GateReference) -> 
     verdicts = []
     for index, draft in enumerate(judged):
         failures = (*headers.get(index, ()), *lines.get(index, ()))
-        passed = not failures and draft.status == "due"
-        verdicts.append(Verdict(draft.kind, draft.natural_key, draft.content_hash, passed, failures))
+        if draft.status == "held" and not failures:
+            failures = (_held(draft.reason),)
+        verdicts.append(Verdict(draft.kind, draft.natural_key, draft.content_hash, not failures, failures))
     return verdicts
 
 
@@ -60,3 +61,9 @@ def judge_vendors(suppliers: Sequence[Supplier], currencies: Currencies | None =
         digest = content_hash("vendor", contents[index])
         verdicts.append(Verdict("vendor", supplier.number, digest, not found, found))
     return verdicts
+
+
+def _held(reason: str) -> Failure:
+    """What is held without a problem of its own is held for the reason that its draft gives."""
+    fix = "Resolve the reason and make the drafts of this month again."
+    return Failure("", "", "", reason or "The document is held.", fix, "held")

@@ -110,7 +110,7 @@ def judge_postings(drafts: Iterable[PostingDraft], reference: PostingReference) 
     """
     judged = [draft for draft in drafts if draft.status != "not_due"]
     ready = [i for i, draft in enumerate(judged) if draft.content]
-    found: dict[int, list[Failure]] = {i: list(d.problems) for i, d in enumerate(judged) if d.problems}
+    found = {i: list(d.problems) or [_held(d)] for i, d in enumerate(judged) if d.problems or d.status == "held"}
     rows = [_row(judged[i], reference) for i in ready]
     for place, rule in failing_rows(frame_of(_COLUMNS, rows), _SCHEMA, RULES):
         row = dict(zip(_COLUMNS, rows[place], strict=True))
@@ -124,11 +124,15 @@ def judge_postings(drafts: Iterable[PostingDraft], reference: PostingReference) 
             "posting",
             draft.natural_key,
             draft.content_hash,
-            draft.status == "due" and index not in found,
+            index not in found,
             tuple(found.get(index, ())),
         )
         for index, draft in enumerate(judged)
     ]
+
+
+def _held(draft: PostingDraft) -> Failure:
+    return Failure("", "", "", draft.reason or "The posting is held.", f"Resolve the reason. {_AGAIN}", "held")
 
 
 def _row(draft: PostingDraft, reference: PostingReference) -> tuple[Any, ...]:

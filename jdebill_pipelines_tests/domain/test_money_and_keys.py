@@ -136,6 +136,15 @@ def test_a_sent_number_is_kept_when_an_older_document_appears() -> None:
     assert both["00001-PV-3"] != "inv-1"
 
 
+def test_a_number_that_was_told_apart_stays_so() -> None:
+    """The document that had the plain number is gone; the other one's bill keeps the number it was sent with."""
+    pair = [NumberRequest("1", f"00001-PV-{n}", "INV-1", f"PV{n}-00001") for n in (3, 5)]
+    numbers = assign(pair, {})
+    assert numbers["00001-PV-3"] == "INV-1"
+    alone = assign(pair[1:], {("1", numbers["00001-PV-5"]): "00001-PV-5"})
+    assert alone == {"00001-PV-5": numbers["00001-PV-5"]}
+
+
 def test_long_and_blank_numbers_are_derived() -> None:
     """Long numbers keep their beginning and differ by a digest; blank ones come from the voucher's key."""
     a, b = (shortened(f"2026/INVOICE/000000000000{n}") for n in (1, 2))

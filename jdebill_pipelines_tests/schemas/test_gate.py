@@ -147,6 +147,16 @@ def test_what_the_rules_hold_never_passes() -> None:
     assert rules(verdict([pay_item("10.01")], [ledger("10")])) == ["distribution"]
 
 
+def test_a_held_draft_without_problems_does_not_pass_either() -> None:
+    """Somebody else held it and gave a reason: that is the verdict."""
+    ctx = context()
+    (draft,) = build_voucher_drafts([pay_item("10")], [ledger("10")], ctx, VoucherRules())
+    held = msgspec.structs.replace(draft, status="held", reason="Its bill was archived in BILL.")
+    (found,) = judge_bill_drafts([held], reference(ctx))
+    assert rules(found) == ["held"]
+    assert found.failures[0].reason == "Its bill was archived in BILL."
+
+
 TAMPERED: list[tuple[Callable[[BillDraft], dict[str, Any]], list[str]]] = [
     (lambda d: {"amount": Amount(9)}, ["lines_total", "document_total"]),
     (lambda d: {"document_amount": Amount(9)}, ["document_total"]),

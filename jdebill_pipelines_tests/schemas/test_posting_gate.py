@@ -164,6 +164,9 @@ def test_what_the_rules_hold_never_passes_and_what_is_posted_is_not_judged() -> 
     context = posting_context()
     held = build_posting_drafts([payment("100", processDate="2026-02-20")], context, RULES)
     assert found(judge_postings(held, reference(context))) == ["gl_date"]
+    (draft,) = drafts_of(context=context)
+    by_hand = msgspec.structs.replace(draft, status="held", reason="Wait for the bank.")
+    assert found(judge_postings([by_hand], reference(context))) == ["held"]
     early = build_posting_drafts([payment("100", singleStatus="SCHEDULED")], context, RULES)
     assert judge_postings(early, reference(context)) == []
 
