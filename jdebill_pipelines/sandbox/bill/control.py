@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from jdebill_pipelines.sandbox.bill.clerk import DEEDS
 from jdebill_pipelines.sandbox.bill.clock import stamp
 from jdebill_pipelines.sandbox.bill.codec import Json, decode
 from jdebill_pipelines.sandbox.bill.errors import Refusal
@@ -44,6 +45,12 @@ class Control:
             given = decode(body) if body.strip() else {}
             if not isinstance(given, dict):
                 return 400, {"error": "the body must be a JSON object"}
+            head, _, action = name.partition("/")
+            if method == "POST" and head == "clerk":
+                return 200, DEEDS[action](self._world, given)
+            if method == "POST" and name == "webhooks/idle" and self._world.webhooks is not None:
+                await self._world.webhooks.idle()
+                return 200, self._world.webhooks.figures()
             if method == "POST" and name in self._posts:
                 return 200, self._posts[name](given)
             return 404, {"error": f"no control endpoint {method} {name}"}
@@ -105,6 +112,7 @@ def state(world: Organization) -> Json:
         "open_sessions": len(world.sessions.open),
         "expired_sessions": world.sessions.expired,
         **world.limits.figures(),
+        "webhooks": world.webhooks.figures() if world.webhooks is not None else {},
         "objects": {
             name: len(world.collection(name))
             for name in ("vendors", "bills", "vendor-credits", "payments", "accounts", "departments")

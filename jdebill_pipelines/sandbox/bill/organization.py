@@ -58,6 +58,7 @@ class Organization:
         self.policies = Collection("policies", switches)
         self.classifications = {kind.path: Collection(kind.path, switches) for kind in classifications.KINDS}
         self.bills_of: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self.payments_of: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self.bills_numbered: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()

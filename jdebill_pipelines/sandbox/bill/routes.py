@@ -5,7 +5,16 @@ Belongs here: which handler answers which path, and who may call it. Not here: t
 
 from __future__ import annotations
 
-from jdebill_pipelines.sandbox.bill import approvals, bills, classifications, credits, vendors
+from jdebill_pipelines.sandbox.bill import (
+    approvals,
+    banks,
+    bills,
+    classifications,
+    credits,
+    payments,
+    subscriptions,
+    vendors,
+)
 from jdebill_pipelines.sandbox.bill.routing import Answer, Call, Handler, Route, Router
 
 CONNECT, EVENTS = "/connect/v3", "/connect-events/v3"
@@ -32,6 +41,18 @@ def build_router() -> Router:
     _add(router, "bills", BILLS)
     _add(router, "vendor-credits", CREDITS)
     _add(router, "bill-approvals", APPROVALS)
+    _add(router, "payments", PAYMENTS)
+    _add(router, "funding-accounts/banks", BANKS, permission="funding-accounts")
+    for path, handler in (
+        ("payments", payments.post_payment),
+        ("payments/bulk", payments.post_payments),
+        ("funding-accounts/banks", banks.post_bank),
+    ):
+        resource = path.split("/")[0]
+        router.add(Route("POST", f"{CONNECT}/{path}", handler, trusted=True, permission=f"{resource}:write"))
+    for (method, path), hook in WEBHOOKS.items():
+        router.add(Route(method, EVENTS + path, hook))
+    router.add(Route("GET", f"{EVENTS}/health", health, open=True))
     for kind in classifications.KINDS:
         _add(router, f"classifications/{kind.path}", classifications.handlers(kind), permission="classifications")
     return router
@@ -59,6 +80,7 @@ BILLS: dict[tuple[str, str], Handler] = {
     ("GET", ""): bills.list_bills,
     ("POST", ""): bills.post_bill,
     ("POST", "/bulk"): bills.post_bills,
+    ("POST", "/record-payment"): payments.record_payment,
     ("GET", "/{id}"): bills.get_bill,
     ("PUT", "/{id}"): bills.put_bill,
     ("PATCH", "/{id}"): bills.patch_bill,
@@ -76,6 +98,34 @@ CREDITS: dict[tuple[str, str], Handler] = {
     ("PUT", "/{id}"): credits.put_credit,
     ("PATCH", "/{id}"): credits.patch_credit,
     ("POST", "/{id}/archive"): credits.archive_credit,
+}
+PAYMENTS: dict[tuple[str, str], Handler] = {
+    ("GET", ""): payments.list_payments,
+    ("GET", "/options"): payments.payment_options,
+    ("GET", "/exchange-rate"): payments.exchange_rate,
+    ("GET", "/{id}"): payments.get_payment,
+    ("POST", "/{id}/cancel"): payments.cancel_payment,
+    ("POST", "/{id}/void"): payments.void_payment,
+    ("GET", "/{id}/check-image"): payments.check_image,
+}
+BANKS: dict[tuple[str, str], Handler] = {
+    ("GET", ""): banks.list_banks,
+    ("GET", "/{id}"): banks.get_bank,
+    ("POST", "/{id}/archive"): banks.archive_bank,
+    ("POST", "/{id}/verify"): banks.verify_bank,
+}
+WEBHOOKS: dict[tuple[str, str], Handler] = {
+    ("GET", "/events/catalog"): subscriptions.catalog,
+    ("GET", "/events/subscription/{id}"): subscriptions.history,
+    ("POST", "/events/subscription/{id}/event/{event}"): subscriptions.resend,
+    ("GET", "/subscriptions"): subscriptions.list_subscriptions,
+    ("POST", "/subscriptions"): subscriptions.post_subscription,
+    ("GET", "/subscriptions/{id}"): subscriptions.get_subscription,
+    ("PUT", "/subscriptions/{id}"): subscriptions.put_subscription,
+    ("PATCH", "/subscriptions/{id}"): subscriptions.patch_subscription,
+    ("DELETE", "/subscriptions/{id}"): subscriptions.delete_subscription,
+    ("POST", "/subscriptions/{id}/security_key"): subscriptions.new_key,
+    ("POST", "/subscriptions/{id}/test"): subscriptions.send_test,
 }
 APPROVALS: dict[tuple[str, str], Handler] = {
     ("GET", "/policies"): approvals.get_policies,

@@ -17,6 +17,7 @@ DEFAULT_ORGANIZATION = "00801SANDBOXORG00001"
 
 
 ONE_OF: dict[str, tuple[str, ...]] = {
+    "offline_single_status": ("CLEARED", "PROCESSED", "UNDEFINED"),
     "default_order": ("id", "created", "created_desc", "updated", "shuffled"),
     "paging_query": ("repeat", "carried"),
     "page_stability": ("live", "snapshot"),
@@ -123,6 +124,7 @@ class Switches:
         default_factory=lambda: ["name", "address", "email", "phone", "accountNumber", "paymentInformation"]
     )
     record_payment_event: bool = True
+    offline_single_status: str = "CLEARED"
 
     def change(self, values: dict[str, Any]) -> None:
         """Set switches by name, all or none.

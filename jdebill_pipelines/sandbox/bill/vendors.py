@@ -290,6 +290,5 @@ def _name_country(body: Json) -> None:
 def _rename(world: Organization, record: Record) -> None:
     for bill_id in world.bills_of[record.id]:
         world.bills.changed(world.bills.get(bill_id))
-    for payment in world.payments:
-        if payment.body["vendorId"] == record.id:
-            world.payments.changed(payment)
+    for payment_id in world.payments_of[record.id]:
+        world.payments.changed(world.payments.get(payment_id))
