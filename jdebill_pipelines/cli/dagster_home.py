@@ -50,7 +50,18 @@ def environment(settings: Settings) -> dict[str, str]:
         "DAGSTER_DISABLE_TELEMETRY": "yes",
     }
     given.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
+    if settings.master_key is None:
+        given.pop("JDEBILL_MASTER_KEY", None)
     return given
+
+
+def enter(settings: Settings) -> None:
+    """Make this process one that belongs to the Dagster instance, so that a run of ours shows in its UI."""
+    prepare(settings)
+    wanted = environment(settings)
+    for name in [name for name in os.environ if name not in wanted]:
+        del os.environ[name]
+    os.environ.update(wanted)
 
 
 def start(children: Children, *, host: str, port: int, workspace: Path = WORKSPACE) -> str:

@@ -52,16 +52,8 @@ def serve(data: Path | None, company: str | None, seed: int, ais_port: int, bill
         if data is None:
             data = Path(work) / "data"
             _built(company or "demo", seed).write(data)
-        ready = Path(work) / "ready.json"
-        ports = [
-            *("--ais-port", str(free_port("127.0.0.1", ais_port, "--ais-port"))),
-            *("--bill-port", str(free_port("127.0.0.1", bill_port, "--bill-port"))),
-        ]
-        command = [sys.executable, "-m", "jdebill_pipelines.sandbox.serve", "--data", str(data), *ports]
         with Children(Path(work), os.environ) as children:
-            children.start("sandbox", [*command, "--ready-file", str(ready)])
-            children.wait_for(lambda: ready.exists() and ready.stat().st_size > 0, "the sandbox", _START_SECONDS)
-            addresses = _addresses(ready)
+            addresses = start_servers(children, data, Path(work), ais_port=ais_port, bill_port=bill_port)
             if as_json:
                 print_json(addresses)
             else:
@@ -102,8 +94,30 @@ def _built(size: str, seed: int) -> Company:
     return build_company(chosen, today=datetime.now(UTC).date(), seed=seed)
 
 
-def _addresses(ready: Path) -> dict[str, str]:
-    """Read what the servers wrote when they were ready."""
+def start_servers(
+    children: Children, data: Path, work: Path, *, ais_port: int = 0, bill_port: int = 0
+) -> dict[str, str]:
+    """Start both servers and wait until they answer.
+
+    Args:
+        children: gets the process.
+        data: folder of CSVs.
+        work: where the servers say that they are ready.
+        ais_port, bill_port: 0 for any free one.
+
+    Returns:
+        Addresses by name: ``ais_url``, ``bill_url``, ``events_url`` and what else the servers tell.
+
+    Raises:
+        OtherSideFailed: they ended, or did not answer in time.
+    """
+    ready = work / "sandbox-ready.json"
+    ready.unlink(missing_ok=True)
+    ports = {"--ais-port": ais_port, "--bill-port": bill_port}
+    chosen = [part for option, port in ports.items() for part in (option, str(free_port("127.0.0.1", port, option)))]
+    command = [sys.executable, "-m", "jdebill_pipelines.sandbox.serve", "--data", str(data), *chosen]
+    children.start("sandbox", [*command, "--ready-file", str(ready)])
+    children.wait_for(lambda: ready.exists() and ready.stat().st_size > 0, "the sandbox", _START_SECONDS)
     found = msgspec.json.decode(ready.read_bytes(), type=dict[str, Any])
     return {name: str(value) for name, value in found.items()}
 

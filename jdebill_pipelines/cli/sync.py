@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jdebill_pipelines.cli import ports
+from jdebill_pipelines.cli import dagster_home, ports
 from jdebill_pipelines.cli.exits import DONE, NEEDS_PERSON, OTHER_SIDE_FAILED
 from jdebill_pipelines.cli.output import examples, json_option, note, print_json, print_table, progress, totals_in_words
 from jdebill_pipelines.cli.plan import months_in_words
@@ -35,7 +35,9 @@ def sync(name: str, first: str | None, last: str | None, as_json: bool) -> int:
     connection = connection_named(settings, name)
     months = months_between(connection, first, last, this_month(connection))
     with progress(quiet=as_json) as told:
-        summary = ports.run_sync()(with_database(settings), name, months, actor=who(), progress=told)
+        settings = with_database(settings)
+        dagster_home.enter(settings)
+        summary = ports.run_sync()(settings, name, months, actor=who(), progress=told)
     if as_json:
         print_json(summary_as_data(summary))
     else:
