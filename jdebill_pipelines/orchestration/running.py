@@ -9,7 +9,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from jdebill_pipelines.orchestration.keys import ACTOR_TAG, MODE_TAG, SINCE_TAG
+from jdebill_pipelines.orchestration.keys import ACTOR_TAG, DUE_TAG, MODE_TAG, SINCE_TAG
 from jdebill_pipelines.steps.context import Mode, StepContext
 from jdebill_pipelines.steps.runtime import Runtime
 
@@ -22,6 +22,9 @@ def step_context(
     A run without a mode tag (the UI, a backfill) is a full one.
     """
     tags = context.run.tags
+    if DUE_TAG in tags:
+        # From here on the work is this run's: should it die, the lease gives it back.
+        runtime.store(connection).due.claim(context.run.run_id, request_id=tags[DUE_TAG], also_ready=False)
     actor = (
         tags.get(ACTOR_TAG) or tags.get("user") or tags.get("dagster/schedule_name") or tags.get("dagster/sensor_name")
     )

@@ -72,9 +72,7 @@ def build_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDef
     def done(context: dg.RunStatusSensorContext) -> None:
         run = context.dagster_run
         if run.job_name == job and DUE_TAG in run.tags:
-            store = runtime.store(name)
-            store.due.claim(run.run_id, request_id=run.tags[DUE_TAG])
-            store.due.done(run.run_id)
+            runtime.store(name).due.done(run.run_id)
 
     @dg.run_failure_sensor(
         name=f"{safe_name(name)}_due_failed",
@@ -85,6 +83,8 @@ def build_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDef
     def failed(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         if run.job_name == job and DUE_TAG in run.tags:
-            runtime.store(name).due.failed(run.tags[DUE_TAG], str(context.failure_event.message or "run failed"))
+            reason = str(context.failure_event.message or "the run failed")
+            for holder in (run.run_id, run.tags[DUE_TAG]):
+                runtime.store(name).due.failed(holder, reason)
 
     return [due, done, failed]

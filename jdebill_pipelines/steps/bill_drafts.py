@@ -21,6 +21,7 @@ from jdebill_pipelines.domain.gl_mapping import GlMap
 from jdebill_pipelines.domain.keys import BadKeyError, OrderKey, OrderLink, VoucherKey
 from jdebill_pipelines.domain.money import Currencies
 from jdebill_pipelines.domain.purchase_orders import OrderRules, OrderTables, billed_orders, build_order_drafts
+from jdebill_pipelines.domain.suppliers import Supplier
 from jdebill_pipelines.domain.tables import JdeTable
 from jdebill_pipelines.domain.verdicts import Verdict
 from jdebill_pipelines.domain.vouchers import VoucherRules, build_voucher_drafts
@@ -91,16 +92,33 @@ def scope_of(ctx: StepContext) -> Scope:
     return Scope(ctx.periods, frozenset(vouchers), frozenset(orders))
 
 
-def judge(ctx: StepContext, scope: Scope, gl: GlMap, links: Mapping[str, Mapping[str, Link]]) -> Judged:
-    """Draft and judge; stores nothing. ``plan`` uses it as well."""
+def judge(
+    ctx: StepContext,
+    scope: Scope,
+    gl: GlMap,
+    links: Mapping[str, Mapping[str, Link]],
+    *,
+    planned_vendors: Mapping[str, str] | None = None,
+) -> Judged:
+    """Draft and judge; stores nothing. ``plan`` uses it as well.
+
+    Args:
+        ctx: of the asset.
+        scope: which documents.
+        gl: the accounts.
+        links: what is written already, by kind and key.
+        planned_vendors: vendor ids by supplier in place of the linked ones, for a plan.
+    """
     suppliers = staged_suppliers(ctx)
     currencies = Currencies.from_rows(ctx.store.staging.read(t.F0013))
     vendors = {row["id"]: row["raw"] for row in ctx.store.mirror.read("vendors")}
+    if planned_vendors is None:
+        planned_vendors = {key: link.remote_id for key, link in ctx.store.links.all("vendor").items()}
     context = DraftContext(
         suppliers=suppliers,
         vendors={
-            key: VendorTarget(link.remote_id, str(vendors.get(link.remote_id, {}).get("billCurrency") or ""))
-            for key, link in ctx.store.links.all("vendor").items()
+            key: VendorTarget(id_, _bill_currency(vendors.get(id_), suppliers.get(key)))
+            for key, id_ in planned_vendors.items()
         },
         gl=gl,
         currencies=currencies,
@@ -121,6 +139,13 @@ def judge(ctx: StepContext, scope: Scope, gl: GlMap, links: Mapping[str, Mapping
         if taken_back.operation == "archive" and (taken_back.kind, taken_back.natural_key) not in known:
             verdicts.append(Verdict(taken_back.kind, taken_back.natural_key, _hash(taken_back), True))
     return Judged(drafts, [*stored, *gone], verdicts, _decisions(ctx, scope, changed, verdicts, gone, links))
+
+
+def _bill_currency(vendor: Mapping[str, Any] | None, supplier: Supplier | None) -> str:
+    """The vendor's currency at BILL; of one that is only planned the one it would be created with."""
+    if vendor is not None:
+        return str(vendor.get("billCurrency") or "")
+    return supplier.currency if supplier else ""
 
 
 def _documents(

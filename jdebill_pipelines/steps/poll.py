@@ -33,17 +33,14 @@ def poll(ctx: StepContext, *, source: str = "schedule") -> StepResult:
     started = ctx.now
     mark = ctx.store.due.watermark(FLOW)
     since = datetime.fromisoformat(mark) if mark else None
-    first = (
-        (since.astimezone(ZoneInfo(ctx.connection.timezone)).date() - OVERLAP) if since else ctx.connection.start_date
-    )
+    first = _first_day(ctx, since)
     months: set[str] = set()
-    for table, dated in DATED:
-        changed = _changed(ctx, table, first, (dated,))
-        result.add(table.name, len(changed))
-        months |= {month_of(row[-1]) for row in changed if row[-1] is not None}
+    for table, found, changed in _months(ctx, first):
+        result.add(table.name, changed)
+        months |= found
     others = sum(len(_changed(ctx, table, first, ())) for table in UNDATED)
     result.add("suppliers, accounts, business units", others)
-    known = {p for p in months if p >= f"{ctx.connection.start_date:%Y-%m}"}
+    known = _covered(ctx, months)
     if known or others:
         periods = tuple(sorted(known)) or (month_of(ctx.today),)
         window = datetime.combine(first + OVERLAP, datetime.min.time(), ZoneInfo(ctx.connection.timezone))
@@ -51,6 +48,32 @@ def poll(ctx: StepContext, *, source: str = "schedule") -> StepResult:
     ctx.store.due.set_watermark(FLOW, started.isoformat(), run_id=ctx.run_id)
     result.facts["due"] = ", ".join(sorted(known)) or ("reference data" if others else "nothing")
     return result
+
+
+def changed_months(ctx: StepContext) -> list[str]:
+    """The months whose documents changed since the last poll; records nothing."""
+    mark = ctx.store.due.watermark(FLOW)
+    first = _first_day(ctx, datetime.fromisoformat(mark) if mark else None)
+    return sorted(_covered(ctx, {m for _, found, _ in _months(ctx, first) for m in found}))
+
+
+def _first_day(ctx: StepContext, since: datetime | None) -> date:
+    if since is None:
+        return ctx.connection.start_date
+    return since.astimezone(ZoneInfo(ctx.connection.timezone)).date() - OVERLAP
+
+
+def _covered(ctx: StepContext, months: set[str]) -> set[str]:
+    return {p for p in months if p >= f"{ctx.connection.start_date:%Y-%m}"}
+
+
+def _months(ctx: StepContext, first: date) -> list[tuple[JdeTable, set[str], int]]:
+    """Per table: the months of what changed, and how many rows did."""
+    found = []
+    for table, dated in DATED:
+        changed = _changed(ctx, table, first, (dated,))
+        found.append((table, {month_of(row[-1]) for row in changed if row[-1] is not None}, len(changed)))
+    return found
 
 
 def _changed(ctx: StepContext, table: JdeTable, first: date, extra: tuple[str, ...]) -> list[tuple[Any, ...]]:

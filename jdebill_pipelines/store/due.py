@@ -108,6 +108,7 @@ class Due(Part):
         flows: Sequence[str] | None = None,
         *,
         request_id: str | None = None,
+        also_ready: bool = True,
         lease_seconds: int = 3600,
     ) -> list[DueWork]:
         """Take what a request asked for, and whatever else of the flows is ready by now.
@@ -116,15 +117,22 @@ class Due(Part):
             run_id: the run that does it; calling again with it takes what came since and returns all it holds.
             flows: only these.
             request_id: what the run was started for.
+            also_ready: take what else is ready; False for a run whose months are fixed.
             lease_seconds: after which the run counts as dead.
         """
         condition = (
             "(state = 'requested' AND holder = :request_id "
             "AND (CAST(:flows AS text[]) IS NULL OR flow = ANY(:flows)) "
-            f"OR state = 'claimed' AND holder = :holder OR ({_READY_ONLY}))"
+            f"OR state = 'claimed' AND holder = :holder OR (:also_ready AND {_READY_ONLY}))"
         )
         return self._take(
-            "claimed", run_id, lease_seconds, f"AND {condition}", flows=_array(flows), request_id=request_id or ""
+            "claimed",
+            run_id,
+            lease_seconds,
+            f"AND {condition}",
+            flows=_array(flows),
+            request_id=request_id or "",
+            also_ready=also_ready,
         )
 
     def done(self, run_id: str, flows: Sequence[str] | None = None) -> int:
