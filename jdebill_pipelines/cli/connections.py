@@ -5,6 +5,7 @@ Belongs here: showing and checking configuration. Does not belong here: asking t
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from jdebill_pipelines.cli.output import examples, json_option, note, print_json
 from jdebill_pipelines.cli.session import connection_named
 from jdebill_pipelines.config.connection import Connection, ConnectionFileError, load_connection, load_connections
 from jdebill_pipelines.config.settings import Settings
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a Decimal as the number it is."""
+
+
+_Dumper.add_representer(Decimal, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:float", f"{value:f}"))
 
 
 @click.group()
@@ -60,11 +68,12 @@ def list_(as_json: bool) -> int:
 @json_option
 def show(name: str, as_json: bool) -> int:
     """Show a connection with every default filled in. It holds no secret."""
-    value = msgspec.to_builtins(connection_named(Settings.from_environment(), name), enc_hook=str)
+    connection = connection_named(Settings.from_environment(), name)
+    value = msgspec.to_builtins(connection, enc_hook=str, builtin_types=(Decimal,))
     if as_json:
         print_json(value)
     else:
-        click.echo(yaml.safe_dump(value, sort_keys=False, allow_unicode=True).rstrip())
+        click.echo(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True).rstrip())
     return DONE
 
 

@@ -173,7 +173,7 @@ def _loop(settings: Settings, connection: Connection, company: Company, *, as_js
             title="Documents that need care, and what became of them",
         )
         for fate in unexpected:
-            note(f"Not as expected: {fate.key} ({fate.case}) is {fate.outcome or 'unknown'}, not {fate.expected}.")
+            note(f"Not as expected: {fate.key} ({fate.case}) is {fate.outcome or '?'}, not {fate.expected}.")
     failed = next((code for code in map(exit_code, (first, second)) if code == OTHER_SIDE_FAILED), DONE)
     if failed or not (first.succeeded and second.succeeded):
         return failed or NEEDS_PERSON
