@@ -3,8 +3,7 @@
 Belongs here: checks as Dagster sees them. Does not belong here: the verdicts; a check reads what the step stored, and
 what is written is decided by the stored verdicts whether a check runs or not.
 """
-
-from __future__ import annotations
+# No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -2,10 +2,10 @@
 
 Belongs here: which assets run together. Does not belong here: when (``schedules``, ``sensors``).
 """
-
-from __future__ import annotations
+# No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration.keys import CONNECTION_TAG, months_job_name, poll_job_name
@@ -13,7 +13,7 @@ from jdebill_pipelines.steps.poll import poll
 from jdebill_pipelines.steps.runtime import Runtime
 
 
-def months_job(connection: Connection) -> dg.UnresolvedAssetJobDefinition:
+def months_job(connection: Connection) -> UnresolvedAssetJobDefinition:
     """Every asset of the main flow with its checks, in one process: a process per step costs more than it gives."""
     return dg.define_asset_job(
         months_job_name(connection.name),

@@ -2,8 +2,7 @@
 
 Belongs here: cron lines of the connection file as schedules. Neither calls a vendor: that is the runs' work.
 """
-
-from __future__ import annotations
+# No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import dagster as dg
 

@@ -2,8 +2,7 @@
 
 Belongs here: sensors over our own tables. None of them calls a vendor.
 """
-
-from __future__ import annotations
+# No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import uuid
 

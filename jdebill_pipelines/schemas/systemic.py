@@ -16,7 +16,7 @@ import msgspec
 from jdebill_pipelines.domain.rows import Row
 from jdebill_pipelines.domain.verdicts import Verdict
 
-FEW = 20  # below this many known documents a disappearance is not a mass
+FEW = 20  # below this many documents a share says nothing about the data as a whole
 
 
 class ReferenceState(msgspec.Struct, frozen=True):
@@ -119,7 +119,7 @@ def judge_systemic(
     invalid = sum(not v.passed for v in verdicts)
     if invalid and tolerance.gate == "strict":
         reasons.append(f"{invalid} of {len(verdicts)} documents are invalid and the connection's gate is strict")
-    elif invalid > len(verdicts) * tolerance.max_invalid_ratio:
+    elif len(verdicts) >= FEW and invalid > len(verdicts) * tolerance.max_invalid_ratio:
         allowed = f"{tolerance.max_invalid_ratio:%}"
         reasons.append(f"{invalid} of {len(verdicts)} documents are invalid; the connection tolerates {allowed}")
     if known >= FEW and disappeared > known * tolerance.max_disappeared_ratio:

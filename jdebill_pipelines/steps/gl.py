@@ -82,8 +82,7 @@ def mapped(ctx: StepContext) -> GlMap:
 def used_accounts(ctx: StepContext, gl: GlMap) -> set[str]:
     """Short ids of the accounts that documents in staging are charged to: only these need a counterpart in BILL."""
     used = set()
-    items = {t.F0911: ("AID", "MCU", "OBJ", "SUB"), t.F4311: ("AID", "OMCU", "OBJ", "SUB")}
-    for table, columns in items.items():
+    for table, columns in ((t.F0911, ("AID", "MCU", "OBJ", "SUB")), (t.F4311, ("AID", "OMCU", "OBJ", "SUB"))):
         for aid, unit, object_, subsidiary in set(ctx.store.staging.rows(table, columns=columns)):
             entry = gl.resolve(aid, unit, object_, subsidiary)
             if entry is not None:
