@@ -18,6 +18,7 @@ from jdebill_pipelines.sandbox.bill.codec import Json, decode
 from jdebill_pipelines.sandbox.bill.errors import Refusal
 from jdebill_pipelines.sandbox.bill.listing import parse_time
 from jdebill_pipelines.sandbox.bill.organization import Organization
+from jdebill_pipelines.sandbox.bill.passing import catch_up
 from jdebill_pipelines.sandbox.bill.seed import seed
 
 Deed = Callable[[Json], Any]
@@ -94,9 +95,10 @@ class Control:
             clock.real()
         if "set" in body:
             clock.set(parse_time(body["set"]), frozen=bool(body.get("frozen", False)))
-        by = dt.timedelta(days=int(body.get("advance_days", 0)), seconds=float(body.get("advance_seconds", 0)))
+        seconds = body.get("advance_seconds", 0)
+        by = dt.timedelta(days=int(body.get("advance_days", 0)), milliseconds=int(seconds * 1000))
         clock.advance(by)
-        return {"now": stamp(clock.now())}
+        return {"now": stamp(clock.now()), "advanced": catch_up(self._world)}
 
 
 def state(world: Organization) -> Json:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from jdebill_pipelines_tests.sandbox.bill.conftest import LOGIN, Bill, vendor
+from jdebill_pipelines_tests.sandbox.bill.caller import LOGIN, Bill, vendor
 
 
 def test_login_answers_a_session_that_works_only_with_its_own_developer_key(anonymous: Bill) -> None:
