@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from jdebill_pipelines.sandbox.bill import breaking
 from jdebill_pipelines.sandbox.bill.clock import stamp
 from jdebill_pipelines.sandbox.bill.codec import decode, encode
 from jdebill_pipelines.sandbox.bill.control import Control
@@ -19,6 +20,7 @@ from jdebill_pipelines.sandbox.bill.organization import Organization
 from jdebill_pipelines.sandbox.bill.routes import CONNECT, build_router
 from jdebill_pipelines.sandbox.bill.routing import Answer, Call, Route
 from jdebill_pipelines.sandbox.bill.webhooks import Webhooks
+from jdebill_pipelines.sandbox.faults import Fault
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,8 +57,9 @@ class BillApp:
         world = self.organization
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         entered: tuple[str, str] | None = None
+        body: bytes | None = None
+        fault: Fault | None = None
         try:
-            body: bytes | None = None
             try:
                 route, found = self.router.find(scope["method"], scope["path"])
                 world.calls[route.name] += 1
@@ -70,21 +73,40 @@ class BillApp:
                         await asyncio.sleep(world.switches.latency_ms / 1000)
                 if body is None:
                     body = await _read(receive)
-                answer = self._handle(route, found, scope, headers, body, key[0])
+                fault = world.faults.hit(scope["method"], scope["path"], body)
+                answer = await self._answer(route, found, scope, headers, body, key[0], fault)
             except Refusal as problem:
                 answer = self._refused(problem)
                 if body is None:
                     await _read(receive)
             world.statuses[answer.status] += 1
-            payload = answer.body
-            if payload is None:
-                payload = b""
-            elif not isinstance(payload, bytes):
-                payload = encode(payload)
-            await _send(send, answer.status, payload, answer.headers)
+            payload = breaking.encoded(answer)
+            if fault is not None and fault.kind == "truncate":
+                await _send_half(send, answer.status, payload)
+            else:
+                await _send(send, answer.status, payload, answer.headers)
+        except breaking.Hangup as silence:
+            await breaking.hang_up(receive, send, silence.seconds)
         finally:
             if entered is not None:
                 world.limits.leave(entered)
+
+    async def _answer(
+        self,
+        route: Route,
+        found: Mapping[str, str],
+        scope: Scope,
+        headers: Mapping[str, str],
+        body: bytes,
+        dev_key: str,
+        fault: Fault | None,
+    ) -> Answer:
+        if fault is not None:
+            instead = await breaking.before(self.organization, fault)
+            if instead is not None:
+                return instead
+        answer = self._handle(route, found, scope, headers, body, dev_key)
+        return answer if fault is None else breaking.after(fault, answer)
 
     def _handle(
         self,
@@ -170,9 +192,17 @@ async def _read(receive: Receive) -> bytes:
 
 async def _send(send: Send, status: int, body: bytes, headers: Mapping[str, str]) -> None:
     sent = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
-    if body:
+    if body and "Content-Type" not in headers:
         sent.append((b"content-type", b"application/json"))
     if status != 204:
         sent.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _send_half(send: Send, status: int, body: bytes) -> None:
+    head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": breaking.cut_short(body), "more_body": True})
+    await asyncio.sleep(0.05)  # let the half reach the socket before the connection is cut
+    breaking.cut(send)

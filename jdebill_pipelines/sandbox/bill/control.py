@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from jdebill_pipelines.sandbox.bill.breaking import KINDS
 from jdebill_pipelines.sandbox.bill.clerk import DEEDS
 from jdebill_pipelines.sandbox.bill.clock import stamp
 from jdebill_pipelines.sandbox.bill.codec import Json, decode
@@ -31,6 +32,7 @@ class Control:
         self._world = organization
         self._posts: dict[str, Deed] = {
             "switches": self._switch,
+            "faults": lambda body: organization.faults.add(body, KINDS).figures(),
             "clock": self._clock,
             "reset": self._reset,
             "seed": lambda body: seed(organization, body),
@@ -52,6 +54,8 @@ class Control:
             if method == "POST" and name == "webhooks/idle" and self._world.webhooks is not None:
                 await self._world.webhooks.idle()
                 return 200, self._world.webhooks.figures()
+            if name == "faults" and method == "DELETE":
+                return 200, {"withdrawn": self._world.faults.clear()}
             if method == "POST" and name in self._posts:
                 return 200, self._posts[name](given)
             return 404, {"error": f"no control endpoint {method} {name}"}
@@ -67,6 +71,8 @@ class Control:
             return state(self._world)
         if name == "switches":
             return self._world.switches.values()
+        if name == "faults":
+            return self._world.faults.figures()
         if name == "clock":
             return {"now": stamp(self._world.clock.now())}
         head, _, object_id = name.partition("/")
@@ -115,6 +121,7 @@ def state(world: Organization) -> Json:
         "expired_sessions": world.sessions.expired,
         **world.limits.figures(),
         "webhooks": world.webhooks.figures() if world.webhooks is not None else {},
+        "faults": world.faults.fired,
         "objects": {
             name: len(world.collection(name))
             for name in ("vendors", "bills", "vendor-credits", "payments", "accounts", "departments")

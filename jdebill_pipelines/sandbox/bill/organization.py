@@ -17,6 +17,7 @@ from jdebill_pipelines.sandbox.bill.limits import Limits
 from jdebill_pipelines.sandbox.bill.records import Collection, Record
 from jdebill_pipelines.sandbox.bill.sessions import Sessions
 from jdebill_pipelines.sandbox.bill.switches import Switches
+from jdebill_pipelines.sandbox.faults import Faults
 
 if TYPE_CHECKING:
     from jdebill_pipelines.sandbox.bill.webhooks import Webhooks
@@ -50,6 +51,7 @@ class Organization:
         self.random = random.Random(self.seed)
         self.sessions = Sessions(switches, self.clock, self.ids)
         self.limits = Limits(switches, self.clock)
+        self.faults = Faults()
         self.vendors = Collection("vendors", switches, shown=lambda r: render.vendor(self, r), thin=render.THIN_VENDOR)
         self.bills = Collection("bills", switches, shown=lambda r: render.bill(self, r), thin=render.THIN_BILL)
         self.vendor_credits = Collection("vendor-credits", switches, thin=render.THIN_CREDIT)
