@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench-installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint lock clean
+.PHONY: help demo up test lint types arrows bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +19,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+demo: $(STAMP) ## Run the whole loop on two simulated servers and stay up with the UI (ONCE=1: end by itself)
+	$(BIN)/jdebill demo $(if $(ONCE),--once) $(if $(JSON),--json)
+
+up: $(STAMP) ## Start the product: database, Dagster UI and daemon, webhook receiver
+	$(BIN)/jdebill up
+
 test: $(STAMP) ## Run the tests on a PostgreSQL and simulated servers of their own
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
@@ -26,6 +33,13 @@ lint: $(STAMP) ## Check style, types and the import arrows
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -p no:cacheprovider jdebill_pipelines_tests/test_import_arrows.py
+
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
+
+bench: $(BENCH_STAMP) ## Measure against dlt and airbyte-cdk on the same simulated servers
+	$(BIN)/python -m jdebill_pipelines_tests.bench $(ARGS)
 
 lock: ## Write constraints.txt anew from the ranges in pyproject.toml
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
