@@ -56,6 +56,7 @@ class BillApp:
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self.organization
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        limits = world.limits  # a reset in between puts new ones in their place
         entered: tuple[str, str] | None = None
         body: bytes | None = None
         fault: Fault | None = None
@@ -67,7 +68,7 @@ class BillApp:
                     body = await _read(receive)
                 key = _key(world, route, headers, body)
                 if not route.open or route.name == LOGIN:
-                    world.limits.enter(key)
+                    limits.enter(key)
                     entered = key
                     if world.switches.latency_ms:
                         await asyncio.sleep(world.switches.latency_ms / 1000)
@@ -89,7 +90,7 @@ class BillApp:
             await breaking.hang_up(receive, send, silence.seconds)
         finally:
             if entered is not None:
-                world.limits.leave(entered)
+                limits.leave(entered)
 
     async def _answer(
         self,
@@ -147,7 +148,9 @@ class BillApp:
         at = stamp(world.clock.now())
         for element in problem.elements:
             world.codes[element.code or "null"] += 1
-        return Answer([element.body(at) for element in problem.elements], problem.status, problem.headers)
+        bodies = [element.body(at) for element in problem.elements]
+        shaped = {"array": bodies, "object": bodies[0], "wrapped": {"errors": bodies}}[world.switches.error_shape]
+        return Answer(shaped, problem.status, problem.headers)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import string
 
-USER, ORGANIZATION, VENDOR, BILL, BILL_LINE, BILL_PAYMENT, PAYMENT = "006", "008", "009", "00n", "bli", "blp", "stp"
-VENDOR_CREDIT, VENDOR_CREDIT_LINE, BANK, VENDOR_BANK, APPROVER = "vcr", "vci", "bac", "vba", "0ba"
+USER, VENDOR, BILL, BILL_LINE, BILL_PAYMENT, PAYMENT = "006", "009", "00n", "bli", "blp", "stp"
+VENDOR_CREDIT, VENDOR_CREDIT_LINE, BANK = "vcr", "vci", "bac"
 
 _UPPER = string.ascii_uppercase + string.digits
 _LOWER = string.ascii_lowercase + string.digits

@@ -135,6 +135,8 @@ class Sessions:
         if now - session.used > dt.timedelta(seconds=self._switches.session_ttl_seconds):
             del self.open[session.id]
             self.expired += 1
+            if self._switches.expired_session_code == "BDC_1361":
+                raise refusal(403, "BDC_1361", "Session has ended.")
             raise session_invalid()
         session.used = now
         return session

@@ -17,6 +17,8 @@ DEFAULT_ORGANIZATION = "00801SANDBOXORG00001"
 
 
 ONE_OF: dict[str, tuple[str, ...]] = {
+    "expired_session_code": ("BDC_1109", "BDC_1361"),
+    "error_shape": ("array", "object", "wrapped"),
     "offline_single_status": ("CLEARED", "PROCESSED", "UNDEFINED"),
     "default_order": ("id", "created", "created_desc", "updated", "shuffled"),
     "paging_query": ("repeat", "carried"),
@@ -65,6 +67,8 @@ class Switches:
     max_in_flight: int = 3
     hourly_quota: int = 20000
     login_quota: int = 200
+    expired_session_code: str = "BDC_1109"
+    error_shape: str = "array"
     rate_limit_status: int = 429
     retry_after: int | None = None  # seconds in a Retry-After header; none by default, as nothing is documented
     latency_ms: int = 0  # spent while the call counts as in flight

@@ -43,6 +43,12 @@ def test_a_session_dies_after_35_idle_minutes_and_each_call_slides_the_window(ap
         assert api.call("GET", "/bills").status_code == 200
     api.control("clock", {"advance_seconds": 36 * 60})
     assert api.refused(401, "GET", "/bills")[0]["code"] == "BDC_1109"
+    api.login()
+    api.switch(expired_session_code="BDC_1361", error_shape="wrapped")
+    api.control("clock", {"advance_seconds": 36 * 60})
+    ended = api.call("GET", "/bills")
+    assert ended.status_code == 403
+    assert ended.json()["errors"][0]["message"] == "Session has ended."
 
 
 def test_the_fourth_call_in_flight_is_refused_and_counted(api: Bill) -> None:
