@@ -28,6 +28,7 @@ from jdebill_pipelines.domain.keys import OrderKey, OrderLink, VoucherKey, whole
 from jdebill_pipelines.domain.payment_terms import Terms, due_date, read_terms
 from jdebill_pipelines.domain.periods import month_of
 from jdebill_pipelines.domain.rows import ZERO, Row, day, number, text
+from jdebill_pipelines.domain.verdicts import Failure
 
 APPROVAL = "**"  # F4209.HCOD of approval records
 CLOSED = "999"
@@ -114,6 +115,46 @@ def billed_orders(drafts: Iterable[BillDraft], linked: Iterable[str]) -> dict[Or
     keys = [OrderKey.parse(key) for key in linked]
     keys += [OrderKey.parse(d.natural_key) for d in drafts if d.source == "F4301" and d.status != "not_due"]
     return {key.link: str(key) for key in keys}
+
+
+def paid_in_jde(f0411: Iterable[Row]) -> dict[OrderLink, Decimal]:
+    """Return what was already paid in JDE on vouchers that were matched to an order, by order.
+
+    Paid is gross less open (F0411.AG - AAP) of vouchers that are not void, in the company's currency.
+    """
+    found: dict[OrderLink, Decimal] = defaultdict(Decimal)
+    for row in f0411:
+        link = OrderLink.of(row)
+        if link is not None and not text(row, "VOD"):
+            found[link] += number(row, "AG") - number(row, "AAP")
+    return {link: paid for link, paid in found.items() if paid != 0}
+
+
+def without_paid(draft: BillDraft, paid: Mapping[OrderLink, Decimal]) -> BillDraft:
+    """Keep an order that JDE has paid already, wholly or in part, from being paid again through BILL.
+
+    Only for orders that are no bill yet: what JDE shows as paid on an order that is one came from BILL.
+    """
+    amount = paid.get(OrderKey.parse(draft.natural_key).link, ZERO)
+    if draft.status != "due" or amount == 0:
+        return draft
+    if amount >= draft.gross_amount:
+        return msgspec.structs.replace(
+            draft,
+            status="not_due",
+            reason="paid in JD Edwards through its voucher",
+            lines=(),
+            amount=draft.gross_amount,
+        )
+    failure = Failure(
+        "",
+        "F0411.AAP",
+        format(amount, "f"),
+        f"{amount:,.2f} of the order's {draft.gross_amount:,.2f} was paid in JD Edwards already.",
+        "Let the rest come as vouchers: close the order for BILL in JD Edwards, or void the payment there.",
+        "partly_paid",
+    )
+    return msgspec.structs.replace(draft, status="held", reason=failure.reason, problems=(*draft.problems, failure))
 
 
 def orders_of_vouchers(f43121: Iterable[Row]) -> dict[VoucherKey, OrderKey]:

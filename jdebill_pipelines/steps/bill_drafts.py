@@ -20,7 +20,14 @@ from jdebill_pipelines.domain.documents import BillDraft, DraftContext, VendorTa
 from jdebill_pipelines.domain.gl_mapping import GlMap
 from jdebill_pipelines.domain.keys import BadKeyError, OrderKey, OrderLink, VoucherKey
 from jdebill_pipelines.domain.money import Currencies
-from jdebill_pipelines.domain.purchase_orders import OrderRules, OrderTables, billed_orders, build_order_drafts
+from jdebill_pipelines.domain.purchase_orders import (
+    OrderRules,
+    OrderTables,
+    billed_orders,
+    build_order_drafts,
+    paid_in_jde,
+    without_paid,
+)
 from jdebill_pipelines.domain.suppliers import Supplier
 from jdebill_pipelines.domain.tables import JdeTable
 from jdebill_pipelines.domain.verdicts import Verdict
@@ -169,7 +176,10 @@ def _documents(
             companies=tuple(jde.companies),
         )
         context = msgspec.structs.replace(context, taken=_taken(ctx, {str(k) for k in extra}))
-        orders = build_order_drafts(tables, context, rules, vouchered=_vouchered(ctx, links) if vouchers else {})
+        matched = _matched_vouchers(ctx)
+        orders = build_order_drafts(tables, context, rules, vouchered=_vouchered(matched, links) if vouchers else {})
+        paid = paid_in_jde(matched)
+        orders = [d if d.natural_key in links["bill"] else without_paid(d, paid) for d in orders]
     if not vouchers:
         return orders
     items = _rows(ctx, t.F0411, scope.periods, VOUCHER_ITEMS, scope.vouchers)
@@ -198,10 +208,16 @@ def _taken(ctx: StepContext, drafted: set[str]) -> dict[tuple[str, str], str]:
     return ctx.store.drafts.invoice_numbers(GATE, except_keys=drafted)
 
 
-def _vouchered(ctx: StepContext, links: Mapping[str, Mapping[str, Link]]) -> dict[OrderLink, str]:
+def _matched_vouchers(ctx: StepContext) -> list[dict[str, Any]]:
+    """All staged pay items that name an order, of whatever month."""
+    columns = ("KCO", "DCT", "DOC", "PKCO", "PO", "PDCT", "AG", "AAP", "VOD")
+    return [row for row in ctx.store.staging.read(t.F0411, columns=columns) if row["PO"]]
+
+
+def _vouchered(matched: Iterable[Mapping[str, Any]], links: Mapping[str, Mapping[str, Link]]) -> dict[OrderLink, str]:
     """Orders whose voucher is in BILL already."""
     found = {}
-    for row in ctx.store.staging.read(t.F0411, columns=("KCO", "DCT", "DOC", "PKCO", "PO", "PDCT")):
+    for row in matched:
         link, key = OrderLink.of(row), str(VoucherKey.of(row))
         if link is not None and any(key in links[kind] and not links[kind][key].archived for kind in KINDS):
             found[link] = key
