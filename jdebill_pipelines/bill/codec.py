@@ -147,6 +147,8 @@ def _fit(value: Any, shape: mi.Type) -> Any:
         return _fit_struct(value, only)
     if isinstance(only, (mi.ListType, mi.VarTupleType)) and isinstance(value, list):
         return [f for f in (_fit(v, only.item_type) for v in value) if f is not _DROP]
+    if isinstance(only, mi.RawType):
+        return msgspec.Raw(_ENCODER.encode(value))
     if isinstance(only, mi.StrType):
         return _as_text(value)
     if isinstance(value, str):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ import msgspec
 from jdebill_pipelines.bill import codec
 from jdebill_pipelines.bill.calls import BillCaller, Safety
 from jdebill_pipelines.bill.filters import moment
-from jdebill_pipelines.bill.listing import PAGE_SIZE, PagingError, decode_page
+from jdebill_pipelines.bill.listing import PAGE_SIZE, PagingError, decode_page, only_array
 from jdebill_pipelines.bill.models.base import Moment, Received
 from jdebill_pipelines.transport.errors import NotFound
 
@@ -61,6 +61,15 @@ class Subscription(Received, frozen=True, kw_only=True):
         """Whether BILL sends; a subscription that does not say so counts as disabled."""
         return bool(self.status and self.status.enabled)
 
+    @property
+    def event_types(self) -> frozenset[str]:
+        """The kinds of events it sends."""
+        return frozenset(e.type for e in self.events if e.type)
+
+    def __repr__(self) -> str:
+        # BILL shows the security key once, a log never.
+        return f"Subscription(id={self.id!r}, name={self.name!r}, enabled={self.enabled})"
+
 
 class SentEvent(Received, frozen=True, kw_only=True):
     """One event as BILL's history has it: what was sent and how our endpoint answered."""
@@ -69,22 +78,41 @@ class SentEvent(Received, frozen=True, kw_only=True):
     type: str | None = None
     version: str | None = None
     subscription_id: str | None = None
-    payload: Any = None
+    payload: msgspec.Raw = msgspec.Raw(b"null")
     created_time: Moment | None = None
     status_code: int | None = None
 
     @property
+    def delivered(self) -> bool:
+        """Whether our endpoint took it: BILL counts HTTP 200 only."""
+        return self.status_code == 200
+
+    @property
     def body(self) -> bytes:
-        """The delivered document. In the history it is JSON escaped into a text, sometimes twice."""
-        value = self.payload
+        """The delivered document, byte for byte. In the history it is JSON escaped into a text, sometimes twice.
+
+        Raises:
+            MalformedAnswerError: not JSON.
+        """
+        raw = bytes(self.payload)
         for _ in range(2):
-            if isinstance(value, str):
-                value = codec.decode_any(value.encode("utf-8"))
-        return msgspec.json.encode(value)
+            if raw.lstrip()[:1] == b'"':
+                raw = str(codec.decode_any(raw)).encode("utf-8")
+        return raw
+
+
+class CatalogEntry(Received, frozen=True, kw_only=True):
+    """A kind of event that BILL can send."""
+
+    type: str
+    versions: tuple[str, ...] = ()
 
 
 class _Key(Received, frozen=True, kw_only=True):
     security_key: str
+
+    def __repr__(self) -> str:
+        return "_Key(***)"
 
 
 P = TypeVar("P", Subscription, SentEvent)
@@ -95,6 +123,16 @@ class Subscriptions:
 
     def __init__(self, caller: BillCaller) -> None:
         self._caller = caller
+
+    def catalog(self) -> tuple[CatalogEntry, ...]:
+        """The kinds of events that BILL can send."""
+
+        def read(body: bytes) -> tuple[CatalogEntry, ...]:
+            value = codec.decode_any(body)
+            entries = only_array(value) if isinstance(value, dict) else value
+            return codec.convert(entries, tuple[CatalogEntry, ...])
+
+        return self._caller.call("GET", "/v3/events/catalog", read=read, events=True)
 
     def list(self) -> list[Subscription]:
         """All subscriptions."""
@@ -115,15 +153,14 @@ class Subscriptions:
             events: types of the catalog, such as ``payment.updated``.
             idempotency_key: the same key within 24 hours gives the same answer; default a new one.
         """
-        payload = {
-            "name": name,
-            "status": {"enabled": True},
-            "events": [{"type": event, "version": "1"} for event in events],
-            "notificationUrl": url,
-        }
+        payload = _whole(name, url, events, enabled=True)
         return self._call(
             "POST", "/v3/subscriptions", Subscription, payload=payload, key=idempotency_key or uuid.uuid4()
         )
+
+    def replace(self, id: str, name: str, url: str, events: Sequence[str], *, enabled: bool = True) -> Subscription:
+        """Replace everything that can be set; the security key stays."""
+        return self._call("PUT", self._path(id), Subscription, payload=_whole(name, url, events, enabled=enabled))
 
     def enable(self, id: str) -> Subscription:
         """Let a disabled subscription send again; what was missed meanwhile is only in the history."""
@@ -153,15 +190,22 @@ class Subscriptions:
         return self._call("POST", self._path(id) + "/test", SentEvent, payload={"eventType": event, "version": "1"})
 
     def history(
-        self, id: str, *, since: datetime | None = None, until: datetime | None = None, entity_id: str | None = None
+        self,
+        id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        entity_id: str | None = None,
+        ascending: bool = False,
     ) -> Iterator[SentEvent]:
-        """What BILL sent, newest first (its default order), each event once.
+        """What BILL sent, each event once: of one that was sent again the newest record.
 
         Args:
             id: of the subscription.
             since: aware; at most 180 days back.
             until: aware.
             entity_id: only events of this bill, vendor or payment.
+            ascending: oldest first. BILL answers newest first; the order is turned here, once all of it is read.
         """
         params = {}
         if since is not None:
@@ -170,6 +214,10 @@ class Subscriptions:
             params["createdTimeTo"] = moment(until)
         if entity_id is not None:
             params["entityId"] = entity_id
+        if ascending:
+            found = list(self.history(id, since=since, until=until, entity_id=entity_id))
+            yield from sorted(found, key=lambda e: (e.created_time is not None, e.created_time or _NEVER))
+            return
         seen: set[str] = set()
         for event in self._pages(f"/v3/events/subscription/{quote(id, safe='')}", params, SentEvent):
             if event.id not in seen:
@@ -181,6 +229,10 @@ class Subscriptions:
         return self._call(
             "POST", f"/v3/events/subscription/{quote(id, safe='')}/event/{quote(event_id, safe='')}", SentEvent
         )
+
+    def health(self) -> None:
+        """Whether webhook management answers; needs no session."""
+        self._caller.call("GET", "/v3/health", read=bytes, events=True, anonymous=True)
 
     def _pages(self, path: str, params: dict[str, str], kind: type[P]) -> Iterator[P]:
         tokens: set[str] = set()
@@ -211,4 +263,18 @@ class Subscriptions:
 
     @staticmethod
     def _path(id: str) -> str:
+        if not id:
+            raise ValueError("an empty id would address the whole list")
         return f"/v3/subscriptions/{quote(id, safe='')}"
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _whole(name: str, url: str, events: Sequence[str], *, enabled: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "status": {"enabled": enabled},
+        "events": [{"type": event, "version": "1"} for event in events],
+        "notificationUrl": url,
+    }

@@ -9,6 +9,7 @@ and compared here. List rows may be thin: where the row hides what is compared, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
@@ -17,10 +18,19 @@ from typing import TypeVar
 from jdebill_pipelines.bill import filters as f
 from jdebill_pipelines.bill.bulk import text_key
 from jdebill_pipelines.bill.client import BillClient
-from jdebill_pipelines.bill.filters import Filter, FilterError
-from jdebill_pipelines.bill.models import Account, Bill, Department, Vendor, VendorCredit, VendorIn
+from jdebill_pipelines.bill.models import (
+    Account,
+    Bill,
+    Department,
+    Identified,
+    Payment,
+    RecordPaymentIn,
+    Vendor,
+    VendorCredit,
+    VendorIn,
+)
 
-T = TypeVar("T")
+M = TypeVar("M", bound=Identified)
 C = TypeVar("C", Account, Department)
 
 
@@ -29,7 +39,7 @@ class AmbiguousError(Exception):
 
 
 def find_bill(client: BillClient, vendor_id: str, invoice_number: str, *, taken: Iterable[str] = ()) -> Bill | None:
-    """The vendor's bill with an invoice number, archived ones included.
+    """The vendor's bill with an invoice number; an archived one only when no live one has it.
 
     Args:
         client: of the organization.
@@ -41,13 +51,16 @@ def find_bill(client: BillClient, vendor_id: str, invoice_number: str, *, taken:
         AmbiguousError: several bills have it.
     """
     others = set(taken)
-    found = [
-        whole
-        for row in client.bills.list([f.eq("vendorId", vendor_id)])
-        if row.id not in others
-        for whole in [row if row.invoice_number else client.bills.get(row.id)]
-        if whole.vendor_id in (None, vendor_id) and text_key(whole.invoice_number) == text_key(invoice_number)
-    ]
+    found = []
+    for row in client.bills.list([f.eq("vendorId", vendor_id)]):
+        if row.id in others or row.vendor_id not in (None, vendor_id):
+            continue
+        thin = row.invoice_number is None
+        if thin or text_key(row.invoice_number) == text_key(invoice_number):
+            # Whoever adopts it compares its lines, which a row may not have.
+            whole = row if row.bill_line_items and not thin else client.bills.get(row.id)
+            if text_key(whole.invoice_number) == text_key(invoice_number):
+                found.append(whole)
     return _one(found, lambda b: f"bill {b.id}", f"invoice number {invoice_number} of vendor {vendor_id}")
 
 
@@ -60,7 +73,9 @@ def find_vendor_credit(
     *,
     taken: Iterable[str] = (),
 ) -> VendorCredit | None:
-    """The vendor's credit with a reference number. Credits have no documented filter but ``id``: all are listed.
+    """The vendor's credit with a reference number; an archived one only when no live one has it.
+
+    Vendor credits have no documented filter but ``id``: all are listed.
 
     Raises:
         AmbiguousError: several credits have it.
@@ -85,15 +100,17 @@ def find_vendor(client: BillClient, wanted: VendorIn, *, taken: Iterable[str] = 
         AmbiguousError: several vendors fit.
     """
     others = set(taken)
-    try:
-        conditions: list[Filter] = [f.eq("name", wanted.name)]
-    except FilterError:
-        conditions = []  # a quotation mark in the name: BILL documents no way to write it into a filter
+    rows: Iterable[Vendor]
+    if f.can_carry(wanted.name):
+        rows = client.vendors.list([f.eq("name", wanted.name)])
+    else:
+        # A quotation mark in the name: BILL documents no way to write it into a filter.
+        rows = (row for batch in client.vendors.list_all_parallel() for row in batch)
     found = []
-    for row in client.vendors.list(conditions):
+    for row in rows:
         if row.id in others or (row.name is not None and text_key(row.name) != text_key(wanted.name)):
             continue
-        thin = row.name is None or row.short_name is None or row.address is None
+        thin = None in (row.name, row.short_name, row.address, row.additional_info)
         whole = client.vendors.get(row.id) if thin else row
         if text_key(whole.name) == text_key(wanted.name) and _same_vendor(whole, wanted):
             found.append(whole)
@@ -128,8 +145,13 @@ def _same_vendor(found: Vendor, wanted: VendorIn) -> bool:
         return text_key(found.short_name) == text_key(wanted.short_name)
     ours = wanted.additional_info.tax_id if wanted.additional_info else None
     theirs = found.additional_info.tax_id if found.additional_info else None
-    if ours and theirs and "*" not in theirs and "X" not in theirs.upper():
-        return text_key(ours) == text_key(theirs)
+    if ours and theirs:
+        masked = re.sub(r"[^*xX•]", "", theirs)
+        if not masked:
+            return _plain(ours) == _plain(theirs)
+        # BILL may mask all but the last digits: they can prove that it is another one, not that it is the one.
+        if not _plain(ours).endswith(re.sub(r"[^0-9]", "", theirs)):
+            return False
     home = found.address
     return home is not None and all(
         text_key(getattr(home, part)) == text_key(getattr(wanted.address, part))
@@ -137,7 +159,40 @@ def _same_vendor(found: Vendor, wanted: VendorIn) -> bool:
     )
 
 
-def _one(found: list[T], name: Callable[[T], str], what: str) -> T | None:
+def find_recorded_payment(client: BillClient, sent: RecordPaymentIn, *, taken: Iterable[str] = ()) -> Payment | None:
+    """The outside payment that a record made: same vendor, date, reference, bills and amounts.
+
+    Args:
+        client: of the organization.
+        sent: what was recorded.
+        taken: ids of payments that are known to be others.
+
+    Raises:
+        AmbiguousError: several payments are equal in all of it.
+    """
+    others = set(taken)
+    ours = sorted((part.bill_id, part.amount) for part in sent.payments)
+    found: list[Payment] = []
+    for row in client.payments.list([f.eq("vendorId", sent.vendor_id)]):
+        if row.id in others or row.online_payment or row.process_date not in (None, sent.process_date):
+            continue
+        whole = client.payments.get(row.id)
+        theirs = sorted((link.bill_id or "", link.amount or Decimal(0)) for link in whole.links)
+        told = text_key(whole.sync_reference) in ("", text_key(sent.sync_reference))
+        if whole.process_date == sent.process_date and theirs == ours and told and not whole.void_info:
+            found.append(whole)
+    if len(found) > 1:
+        names = ", ".join(f"payment {p.id}" for p in found)
+        raise AmbiguousError(f"several payments of vendor {sent.vendor_id} are alike: {names}")
+    return found[0] if found else None
+
+
+def _plain(tax_id: str) -> str:
+    return re.sub(r"[^0-9A-Za-z]", "", tax_id).casefold()
+
+
+def _one(found: list[M], name: Callable[[M], str], what: str) -> M | None:
+    found = [x for x in found if not x.is_archived] or found
     if len(found) > 1:
         raise AmbiguousError(f"several objects have {what}: {', '.join(name(x) for x in found)}")
     return found[0] if found else None

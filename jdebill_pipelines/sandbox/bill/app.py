@@ -20,6 +20,7 @@ from jdebill_pipelines.sandbox.bill.organization import Organization
 from jdebill_pipelines.sandbox.bill.routes import CONNECT, build_router
 from jdebill_pipelines.sandbox.bill.routing import Answer, Call, Route
 from jdebill_pipelines.sandbox.bill.webhooks import Webhooks
+from jdebill_pipelines.sandbox.connection import reset_connection
 from jdebill_pipelines.sandbox.faults import Fault
 
 Scope = MutableMapping[str, Any]
@@ -208,4 +209,4 @@ async def _send_half(send: Send, status: int, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": breaking.cut_short(body), "more_body": True})
     await asyncio.sleep(0.05)  # let the half reach the socket before the connection is cut
-    breaking.cut(send)
+    reset_connection(send)

@@ -13,6 +13,7 @@ from jdebill_pipelines.sandbox.bill.codec import decode, encode
 from jdebill_pipelines.sandbox.bill.errors import refusal
 from jdebill_pipelines.sandbox.bill.organization import Organization
 from jdebill_pipelines.sandbox.bill.routing import Answer
+from jdebill_pipelines.sandbox.connection import reset_connection
 from jdebill_pipelines.sandbox.faults import Fault
 
 Message = MutableMapping[str, Any]
@@ -120,15 +121,7 @@ async def hang_up(receive: Receive, send: Send, seconds: float) -> None:
                     pass
         except TimeoutError:
             pass
-    cut(send)
-
-
-def cut(send: Send) -> None:
-    """Reset the connection. ASGI has no word for it, so this reaches for the server's transport."""
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if transport is None:
-        raise RuntimeError("this server does not let a connection be cut: serve the simulator with uvicorn")
-    transport.abort()
+    reset_connection(send)
 
 
 def cut_short(body: bytes) -> bytes:

@@ -85,7 +85,7 @@ _SPECIAL = (
              "EUR", _Place(("Lindenstraße 7",), "Köln", "", "50667", "DE"), tax=""),
     _Special("currency without decimals", "Japanese name, bills in yen", "vendor", "サンプル商事株式会社",
              "JPY", _Place(("1-2-3 Example", "Chiyoda-ku"), "Tokyo", "", "100-0001", "JP"), tax=""),
-    _Special("supplier on hold", "HDPY is Y: nothing of it may be paid", "held", "Foothill Disputed Supplies Inc",
+    _Special("supplier on hold", "HDPY is Y: nothing of it may be paid", "not due", "Foothill Disputed Supplies Inc",
              hold="Y"),
     _Special("supplier without address", "no row in F0116, and BILL demands an address", "held", "Nowhere Courier LLC",
              place=None),
