@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("demo", "demo", "The whole loop on two simulated servers."),
     "plan": ("plan", "plan", "What a sync would create, update, skip or hold. Writes nothing."),
     "quarantine": ("quarantine", "quarantine", "Documents that are held back: list, show, override."),
+    "receiver": ("receiver", "receiver", "The webhook process alone."),
     "sandbox": ("sandbox", "sandbox", "Simulated AIS and BILL servers."),
     "sync": ("sync", "sync", "Bring suppliers and documents to BILL now."),
     "up": ("up", "up", "Database, Dagster UI and daemon on this machine."),

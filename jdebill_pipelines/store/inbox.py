@@ -26,7 +26,7 @@ class InboxEvent(msgspec.Struct, frozen=True, kw_only=True):
         entity_id: of the object that changed; ``''`` where the event names none.
         entity_updated: the object's ``updatedTime`` as written in the event.
         body: the raw bytes.
-        source: ``webhook`` or ``replay``.
+        source: ``webhook`` or ``history``.
     """
 
     event_id: str
@@ -70,10 +70,10 @@ class Inbox(Part):
                 new += int(self.run(tx, _PUT, **msgspec.structs.asdict(event)).scalar_one())
         return new
 
-    def refuse(self, reason: str) -> None:
-        """Count a refused post by reason and hour; nothing of it is kept."""
+    def refuse(self, reason: str, *, count: int = 1) -> None:
+        """Count refused posts by reason and hour; nothing of them is kept."""
         with self.scope.transaction() as tx:
-            self.run(tx, _REFUSE, reason=reason)
+            self.run(tx, _REFUSE, reason=reason, count=count)
 
     def drain(self, to_due: Callable[[InboxRow], DueRequest | None], *, limit: int = 1000) -> int:
         """Turn waiting events into due work, in one transaction: an event is neither lost nor taken twice.
@@ -159,9 +159,9 @@ UPDATE jdebill.inbox SET processed_at = now(), outcome = :outcome
 WHERE connection = :connection AND event_id = ANY(:ids)
 """
 _REFUSE = """
-INSERT INTO jdebill.inbox_refusals AS r (connection, reason, hour)
-VALUES (:connection, :reason, date_trunc('hour', now()))
-ON CONFLICT (connection, reason, hour) DO UPDATE SET count = r.count + 1, last_at = now()
+INSERT INTO jdebill.inbox_refusals AS r (connection, reason, hour, count)
+VALUES (:connection, :reason, date_trunc('hour', now()), :count)
+ON CONFLICT (connection, reason, hour) DO UPDATE SET count = r.count + excluded.count, last_at = now()
 """
 _STATS = """
 SELECT count(*) FILTER (WHERE processed_at IS NULL) AS waiting, count(*) AS total,
