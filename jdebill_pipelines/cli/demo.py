@@ -26,7 +26,7 @@ from jdebill_pipelines.cli.fates import fates
 from jdebill_pipelines.cli.output import examples, json_option, note, print_json, print_table, progress
 from jdebill_pipelines.cli.sandbox import start_servers
 from jdebill_pipelines.cli.session import months_between, open_engine, this_month, with_database
-from jdebill_pipelines.cli.sync import exit_code, print_summary, summary_as_data
+from jdebill_pipelines.cli.sync import exit_code, print_assets, print_summary, summary_as_data
 from jdebill_pipelines.config.connection import Connection, load_connection
 from jdebill_pipelines.config.settings import Settings
 from jdebill_pipelines.config.vault import load_vault
@@ -147,7 +147,7 @@ def _loop(settings: Settings, connection: Connection, company: Company, *, as_js
         first = run(settings, NAME, months, actor="demo", progress=told)
         second = run(settings, NAME, months, actor="demo", progress=told)
     with open_engine(settings) as engine:
-        became = fates(Store(engine, NAME), company)
+        became = fates(Store(engine, NAME), connection, company)
     unexpected = [fate for fate in became if not fate.as_expected]
     if as_json:
         print_json(
@@ -162,7 +162,7 @@ def _loop(settings: Settings, connection: Connection, company: Company, *, as_js
         print_summary(NAME, first)
         click.echo()
         click.echo("The same again, with nothing changed:")
-        print_summary(NAME, second)
+        print_assets(NAME, second)
         click.echo()
         print_table(
             ["Document", "Case", "Became", "Why"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.sandbox.company import Company
 from jdebill_pipelines.store.store import Store
 
@@ -38,10 +39,10 @@ class Fate:
         return self.outcome == self.expected
 
 
-def fates(store: Store, company: Company) -> list[Fate]:
+def fates(store: Store, connection: Connection, company: Company) -> list[Fate]:
     """Return what became of the awkward documents and suppliers of a generated company."""
     keys = [a.key for a in company.awkward]
-    became = _written(store, keys)
+    became = _written(store, keys) | _not_read(connection, keys)
     for gate in GATES:
         for draft in store.drafts.read(gate, keys=keys):
             if draft.status == "not_due":
@@ -53,6 +54,16 @@ def fates(store: Store, company: Company) -> list[Fate]:
         Fate(a.key, a.case, a.why, a.outcome, *became.get(a.key, ("", "nothing is known of it")))
         for a in company.awkward
     ]
+
+
+def _not_read(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Vouchers of a type that is not sent are not even read; nothing in the store tells of them."""
+    vouchers = {key: key.split("-")[1] for key in keys if key.count("-") == 2}
+    return {
+        key: ("not due", f"document type {type_} is not sent to BILL")
+        for key, type_ in vouchers.items()
+        if type_ not in connection.jde.voucher_document_types
+    }
 
 
 def _written(store: Store, keys: Sequence[str]) -> dict[str, tuple[str, str]]:

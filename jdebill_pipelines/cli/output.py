@@ -19,10 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from jdebill_pipelines.domain.money import ISO_DECIMALS
+
 F = TypeVar("F", bound=Callable[..., Any])
 Progressed = Callable[[str, int, int | None], None]
 
-_json = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+_json = msgspec.json.Encoder(decimal_format="number")
 
 
 def examples(*lines: str) -> str:
@@ -130,4 +132,13 @@ def progress(*, quiet: bool) -> Iterator[Progressed]:
 
 def totals_in_words(totals: Mapping[str, Decimal]) -> str:
     """Return amounts per currency as ``1,234.50 USD, 99 JPY``."""
-    return ", ".join(f"{amount:,f} {currency}".strip() for currency, amount in sorted(totals.items()))
+    return ", ".join(f"{money(amount, currency)} {currency}".strip() for currency, amount in sorted(totals.items()))
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """Return an amount with the currency's decimals (more if it has more): ``1,360.10``; '' for none."""
+    if amount is None:
+        return ""
+    exponent = amount.as_tuple().exponent
+    places = max(ISO_DECIMALS.get(currency, 2), -exponent if isinstance(exponent, int) else 0)
+    return f"{amount:,.{places}f}"

@@ -10,7 +10,16 @@ import click
 
 from jdebill_pipelines.cli import ports
 from jdebill_pipelines.cli.exits import DONE, NEEDS_PERSON
-from jdebill_pipelines.cli.output import examples, json_option, note, print_json, print_table, progress, totals_in_words
+from jdebill_pipelines.cli.output import (
+    examples,
+    json_option,
+    money,
+    note,
+    print_json,
+    print_table,
+    progress,
+    totals_in_words,
+)
 from jdebill_pipelines.cli.session import Month, connection_named, months_between, this_month, with_database
 from jdebill_pipelines.config.settings import Settings
 
@@ -47,7 +56,10 @@ def plan(name: str, first: str | None, last: str | None, everything: bool, as_js
         shown = [row for row in found.rows if everything or row.action != "skip"]
         print_table(
             ["Action", "Kind", "Document", "Supplier", "Month", "Amount", "", "Why"],
-            [(r.action, r.kind, r.natural_key, r.party, r.period, r.amount, r.currency, r.reason) for r in shown],
+            [
+                (r.action, r.kind, r.natural_key, r.party, r.period, money(r.amount, r.currency), r.currency, r.reason)
+                for r in shown
+            ],
             right=["Amount"],
             empty="Nothing to do.",
         )

@@ -6,10 +6,9 @@ The shapes are protocols: whatever has these attributes fits, so that nothing ha
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol, cast
+from typing import Protocol
 
 from jdebill_pipelines.cli.output import Progressed
 from jdebill_pipelines.config.settings import Settings
@@ -184,15 +183,14 @@ class RunSync(Protocol):
 
 
 def make_plan() -> MakePlan:
-    """Return the planner."""
-    return cast(MakePlan, _function("jdebill_pipelines.steps.plan", "make_plan"))
+    """Return the planner. Imported late: Dagster takes more than a second, and `--help` must not wait for it."""
+    from jdebill_pipelines.steps.plan import make_plan as found
+
+    return found
 
 
 def run_sync() -> RunSync:
-    """Return the runner."""
-    return cast(RunSync, _function("jdebill_pipelines.orchestration.runner", "run_sync"))
+    """Return the runner, imported late as the planner."""
+    from jdebill_pipelines.orchestration.runner import run_sync as found
 
-
-def _function(module: str, name: str) -> object:
-    """Import late: Dagster takes more than a second, and `--help` must not wait for it."""
-    return getattr(importlib.import_module(module), name)
+    return found

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from jdebill_pipelines.cli.exits import DONE, NEEDS_PERSON, WrongUse
-from jdebill_pipelines.cli.output import examples, json_option, note, print_json, print_table
+from jdebill_pipelines.cli.output import examples, json_option, money, note, print_json, print_table
 from jdebill_pipelines.cli.session import Month, connection_named, months_between, open_engine, this_month, who
 from jdebill_pipelines.config.settings import Settings
 
@@ -53,7 +53,18 @@ def list_(name: str, gate: str | None, first: str | None, last: str | None, limi
         print_table(
             ["Document", "Party", "Month", "Amount", "", "Line", "Field", "Value", "Reason", "Fix"],
             [
-                (r.natural_key, r.party, r.period, r.amount, r.currency, r.line, r.field, r.value, r.reason, r.fix)
+                (
+                    r.natural_key,
+                    r.party,
+                    r.period,
+                    money(r.amount, r.currency),
+                    r.currency,
+                    r.line,
+                    r.field,
+                    r.value,
+                    r.reason,
+                    r.fix,
+                )
                 for r in rows
             ],
             right=["Amount"],

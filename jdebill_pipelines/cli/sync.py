@@ -54,8 +54,8 @@ def exit_code(summary: ports.SyncSummary) -> int:
     return DONE
 
 
-def print_summary(name: str, summary: ports.SyncSummary) -> None:
-    """Print what each asset did, what failed and what needs a person."""
+def print_assets(name: str, summary: ports.SyncSummary) -> None:
+    """Print what each asset did."""
     rows = []
     for path, result in summary.results.items():
         counts = ", ".join(f"{count:,} {what}" for what, count in result.counts.items())
@@ -67,6 +67,11 @@ def print_summary(name: str, summary: ports.SyncSummary) -> None:
         title=f"{name}, {summary.mode}, {months_in_words(summary.periods)}",
         empty="Nothing was due.",
     )
+
+
+def print_summary(name: str, summary: ports.SyncSummary) -> None:
+    """Print what each asset did, what failed and what needs a person."""
+    print_assets(name, summary)
     for failed in summary.failed_checks:
         outcome = failed.outcome
         click.echo()

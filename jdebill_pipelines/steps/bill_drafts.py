@@ -346,7 +346,9 @@ def _references(ctx: StepContext) -> list[ReferenceState]:
         reference_state(ctx, t.F0006, "business units"),
         reference_state(ctx, t.F0401, "suppliers"),
     ]
-    for kind, needed in (("accounts", True), ("departments", bool(sync.gl.department))):
+    create = sync.create_missing
+    needs = (("accounts", not create.accounts), ("departments", bool(sync.gl.department) and not create.departments))
+    for kind, needed in needs:
         rows = ctx.store.mirror.read(kind, columns=("id", "seen_at"))
         seen = max((row["seen_at"] for row in rows), default=ctx.now if not needed else None)
         states.append(ReferenceState(f"BILL {kind}", len(rows), seen, may_be_empty=not needed))

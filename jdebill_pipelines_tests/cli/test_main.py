@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import click
 import pytest
 
 from jdebill_pipelines.cli.main import jdebill as root
+from jdebill_pipelines.cli.output import money
 from jdebill_pipelines_tests.cli.conftest import Command
 
 
@@ -105,3 +107,20 @@ def test_a_database_of_another_version_is_not_migrated_behind_your_back(
     said = jdebill("credentials", "list")
     assert said.code == 2
     assert "jdebill up" in said.err
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "words"),
+    [
+        ("1360.1", "USD", "1,360.10"),
+        ("182001", "JPY", "182,001"),
+        ("0.125", "USD", "0.125"),
+        ("-12345678901.23", "EUR", "-12,345,678,901.23"),
+        ("5", "", "5.00"),
+        ("1E+3", "USD", "1,000.00"),
+    ],
+)
+def test_amounts_are_shown_with_the_decimals_of_their_currency(amount: str, currency: str, words: str) -> None:
+    """Never fewer digits than the amount has."""
+    assert money(Decimal(amount), currency) == words
+    assert money(None, currency) == ""
