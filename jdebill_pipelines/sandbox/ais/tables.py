@@ -141,6 +141,13 @@ class TableStore:
     def __contains__(self, name: object) -> bool:
         return name in self._tables
 
+    def copy(self) -> TableStore:
+        """The same rows in a store of their own."""
+        other = TableStore()
+        for name, table in self._tables.items():
+            other[name].load(table.rows())
+        return other
+
     def counts(self) -> dict[str, int]:
         """Rows by table, the empty ones left out."""
         return {name: len(table) for name, table in self._tables.items() if len(table)}

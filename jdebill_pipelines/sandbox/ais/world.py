@@ -41,8 +41,11 @@ class AisWorld:
         seed: int = 1,
         switches: Mapping[str, Any] | None = None,
     ) -> None:
-        self._data = data
-        self._rows = rows
+        self._initial_rows = TableStore()
+        if data is not None:
+            self._initial_rows.load_folder(data)
+        if rows is not None:
+            self._initial_rows.load_rows(rows)
         self.seed = seed
         self.initial = dict(switches or {})
         self.switches = Switches()
@@ -54,11 +57,7 @@ class AisWorld:
             self.switches.restore()
             self.switches.change(self.initial)
         self.clock = Clock()
-        self.tables = TableStore()
-        if self._data is not None:
-            self.tables.load_folder(self._data)
-        if self._rows is not None:
-            self.tables.load_rows(self._rows)
+        self.tables = self._initial_rows.copy()
         self.sessions = Sessions(self.switches, self.clock)
         self.cursors = Cursors(self.switches, self.clock)
         self.faults = Faults()
