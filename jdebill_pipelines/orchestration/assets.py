@@ -62,7 +62,7 @@ def _definition_metadata(row: AssetRow, connection: str) -> dict[str, object]:
     if row.tables:
         found["dagster/column_schema"] = metadata.column_schema(*row.tables)
     elif row.columns:
-        found["dagster/column_schema"] = dg.TableSchema(columns=[dg.TableColumn(name) for name in row.columns])
+        found["dagster/column_schema"] = metadata.named_columns(row.columns)
     if row.columns:
         found["dagster/column_lineage"] = dg.TableColumnLineage(
             {

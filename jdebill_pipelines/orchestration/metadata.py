@@ -5,7 +5,7 @@ Belongs here: rendering of results as Dagster metadata. Does not belong here: an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +60,15 @@ def of_check(outcome: CheckOutcome) -> dict[str, Any]:
     if outcome.rows:
         metadata["failures"] = table(outcome.rows)
     return metadata
+
+
+def named_columns(names: Iterable[str]) -> dg.TableSchema:
+    """Columns of what is made here; the type follows from what the name ends in."""
+    kinds = {"amount": "numeric", "date": "date"}
+    found = (
+        (name, next((kind for end, kind in kinds.items() if name.lower().endswith(end)), "text")) for name in names
+    )
+    return dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in found])
 
 
 def column_schema(*tables: JdeTable) -> dg.TableSchema:

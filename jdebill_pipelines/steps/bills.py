@@ -17,5 +17,5 @@ def write_bills(ctx: StepContext) -> StepResult:
     result = deliver(ctx, GATE, [BillSender(ctx), VendorCreditSender(ctx)], periods=periods)
     for reason, n in ctx.store.releases.blocked(GATE, periods=periods, kinds=KINDS).items():
         result.counts[f"not released: {reason}"] = n
-    result.counts["documents"] = sum(result.counts.get(k, 0) for k in ("created", "updated", "archived", "restored"))
+    result.counts["written"] = sum(result.counts.get(k, 0) for k in ("created", "updated", "archived", "restored"))
     return result
