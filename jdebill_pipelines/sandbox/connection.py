@@ -5,12 +5,13 @@ Belongs here: reaching the transport of a response. Not here: when to do so.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from typing import Any
 
 
-def reset_connection(send: Any) -> None:
+async def reset_connection(send: Any) -> None:
     """End the connection with a TCP reset: the peer sees that it was broken off, not that it was finished.
 
     Args:
@@ -19,10 +20,16 @@ def reset_connection(send: Any) -> None:
     Raises:
         RuntimeError: the server is not uvicorn.
     """
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if transport is None:
+    cycle = getattr(send, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if cycle is None or transport is None:
         raise RuntimeError("connections can be reset under uvicorn only")
+    if cycle.disconnected:
+        return
     sock = transport.get_extra_info("socket")
     # Lingering for no time at all makes the kernel send RST instead of FIN.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+    # Once uvicorn knows that the peer is gone, it does not complain about the answer that is missing.
+    while not cycle.disconnected:
+        await asyncio.sleep(0)

@@ -6,6 +6,7 @@ Belongs here: HTTP in and out, latency, and carrying out the faults that tests o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -45,9 +46,9 @@ class AisApp:
             status, answer = self.control.answer(scope["method"], scope["path"], scope["query_string"], body)
             await _send(send, Answer(answer, status))
             return
-        await self._api(scope, body, send)
+        await self._api(scope, body, receive, send)
 
-    async def _api(self, scope: Scope, body: bytes, send: Send) -> None:
+    async def _api(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         world = self.world
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         request = Request(
@@ -73,9 +74,9 @@ class AisApp:
             if answer is None and plan.handled:
                 answer = plan.change(self._handle(path, request))
             world.drop_rows = 0
-            await asyncio.sleep(plan.after)
+            await _pause(receive, plan.after)
             if answer is None or plan.reset:
-                reset_connection(send)
+                await reset_connection(send)
             elif plan.cut is not None:
                 await _send_part(send, answer, plan.cut)
             else:
@@ -116,6 +117,16 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
+async def _pause(receive: Receive, seconds: float) -> None:
+    """Say nothing until the time is over or the caller has gone."""
+    if not seconds:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+
 def _start(answer: Answer, length: int) -> MutableMapping[str, Any]:
     headers = [(key.lower().encode(), value.encode()) for key, value in answer.headers.items()]
     if length:
@@ -140,7 +151,7 @@ async def _send_part(send: Send, answer: Answer, part: int | None) -> None:
     await send(_start(answer, len(payload)))
     await send({"type": "http.response.body", "body": payload[: part or len(payload) // 2], "more_body": True})
     await asyncio.sleep(0.05)  # lets the bytes leave before the connection ends
-    reset_connection(send)
+    await reset_connection(send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs
 import msgspec
 
 from jdebill_pipelines.sandbox.ais.answers import AisError, iso_stamp
+from jdebill_pipelines.sandbox.ais.books import posting
+from jdebill_pipelines.sandbox.ais.books.base import Books
 from jdebill_pipelines.sandbox.ais.codec import Json, decode
 from jdebill_pipelines.sandbox.ais.columns import AUDIT_TIME, Row
 from jdebill_pipelines.sandbox.ais.ordered_faults import KINDS
@@ -33,6 +35,8 @@ class Control:
             "clock": self._clock,
             "reset": self._reset,
             "faults": self._add_faults,
+            "post": self._post,
+            "approve": self._approve,
             "sessions/expire": lambda _: {"expired": world.sessions.expire()},
             "cursors/expire": lambda _: {"expired": world.cursors.expire()},
         }
@@ -115,6 +119,20 @@ class Control:
     def _add_faults(self, body: Any) -> Any:
         orders = body if isinstance(body, list) else [body]
         return [self._world.faults.add(_object(order), KINDS).figures() for order in orders]
+
+    def _post(self, body: Any) -> Any:
+        """Post one batch `{"ICUT", "ICU"}`, or every approved one for an empty body."""
+        given, books = _object(body), Books(self._world, "CONTROL")
+        if not given:
+            return posting.post_approved(books)
+        return [posting.post(books, str(given["ICUT"]), int(given["ICU"]))]
+
+    def _approve(self, body: Any) -> Any:
+        """Approve every pending batch."""
+        del body
+        books = Books(self._world, "CONTROL")
+        pending = [row for row in self._world.tables["F0011"].rows() if not row.get("IST", "")]
+        return [books.write("F0011", row, {"IST": "A", "IAPP": "A"}) for row in pending]
 
     def _clock(self, body: Any) -> Json:
         clock, given = self._world.clock, _object(body)

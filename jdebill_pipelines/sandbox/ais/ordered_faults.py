@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from jdebill_pipelines.sandbox.ais import orchestration_faults
 from jdebill_pipelines.sandbox.ais.answers import AisError, Answer, data_stamp, html_page
 from jdebill_pipelines.sandbox.ais.request import Request
 from jdebill_pipelines.sandbox.ais.world import AisWorld
@@ -35,6 +36,8 @@ KINDS = (
     "expire_all",  # all tokens
     "expire_cursors",
     "drop_rows",  # count: rows that the page silently loses
+    *orchestration_faults.INSTEAD,
+    *orchestration_faults.AFTERWARDS,
 )
 _PAGES = {"500": "Internal Server Error", "502": "Bad Gateway", "503": "Service Unavailable", "504": "Gateway Timeout"}
 
@@ -69,6 +72,10 @@ def carry_out(world: AisWorld, request: Request, fault: Fault) -> Plan:
     if kind in ("444", "403"):
         message = "Invalid Token" if kind == "444" else "Authorization Failure"
         return Plan(answer=Answer(AisError(0, message).body(world.clock.now()), int(kind)))
+    if kind in orchestration_faults.INSTEAD:
+        return Plan(answer=orchestration_faults.instead(world, request, kind, options))
+    if kind in orchestration_faults.AFTERWARDS:
+        return Plan(change=orchestration_faults.afterwards(world, request, kind, options))
     if kind == "sys_errors":
         return Plan(answer=Answer(_sys_errors(world, options)))
     if kind == "reset":

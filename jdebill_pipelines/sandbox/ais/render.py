@@ -24,6 +24,8 @@ from jdebill_pipelines.sandbox.ais.switches import Switches
 from jdebill_pipelines.sandbox.ais.values import to_date
 
 _BLANK_TEXT = {"empty": "", "space": " "}
+# JDE does not document the sign of paid amounts in storage.
+_SIGNED = {"F0413": ("PAAP",), "F0414": ("PAAP", "PFAP")}
 _DATA_TYPES = {Kind.TEXT: 2, Kind.NUMBER: 9, Kind.DATE: 11}
 
 
@@ -68,6 +70,7 @@ def _plain_rows(definition: TableDef, names: dict[str, str], rows: Sequence[Row]
         switches.padded_strings
         or switches.padded_mcu
         or switches.numbers_as_text
+        or (switches.payment_sign == "negative" and definition.name in _SIGNED)
         or "missing" in (switches.blank_dates, switches.blank_strings)
     ):
         spec = [(name, item, blanks[item]) for item, name in names.items()]
@@ -95,6 +98,8 @@ def _odd_row(
                 value = str(value).rjust(12)
             elif switches.padded_strings:
                 value = str(value).ljust(TEXT_LENGTHS.get(item, USUAL_LENGTH))
+        if switches.payment_sign == "negative" and item in _SIGNED.get(definition.name, ()):
+            value = -value  # type: ignore[operator]
         if kind is Kind.NUMBER and switches.numbers_as_text:
             value = str(value)
         found[name] = value

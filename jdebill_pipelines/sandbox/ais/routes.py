@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from jdebill_pipelines.sandbox.ais import dataservice, login, simple_get
+from jdebill_pipelines.sandbox.ais import dataservice, login, orchestrator, simple_get
 from jdebill_pipelines.sandbox.ais.answers import AisError, Answer, RawError, html_page
 from jdebill_pipelines.sandbox.ais.request import Request
 from jdebill_pipelines.sandbox.ais.sessions import Session
@@ -92,5 +92,7 @@ ROUTES = (
     _route("defaultconfig", r"(/v2)?/defaultconfig", _BOTH, lambda w, r, _: login.default_config(w, r)),
     _route("dataservice", r"(/(?P<v>v2))?/dataservice", ("POST",), _post_data),
     _route("next", r"/v2/dataservice/next", _BOTH, _next_page),
+    _route("discover", r"(/v[23])?/discover(/(?P<name>[^/]+))?", ("GET",), orchestrator.discover),
+    _route("orchestration", rf"{_ORCHESTRATOR}/(?P<name>[^/]+)", _BOTH, orchestrator.call),
     _route("table", r"/v2/dataservice/table/(?P<table>[^/]+)", ("GET",), _get_table),
 )

@@ -29,6 +29,10 @@ ONE_OF: dict[str, tuple[Any, ...]] = {
     "blank_strings": ("empty", "space", "missing"),
     "duplicate_invoice": ("error", "warning", "off"),
     "prior_period": ("error", "warning"),
+    "unknown_inputs": ("refuse", "ignore"),
+    "orchestration_group": ("Shared", "Personal", "Reserved", "Pending Approval"),
+    "orchestration_version": (2, 3),
+    "payment_sign": ("positive", "negative"),
     "orchestration_dates": ("iso", "user", "yyyymmdd"),
 }
 
@@ -78,12 +82,17 @@ class Switches:
     padded_strings: bool = False
     padded_mcu: bool = False
     numbers_as_text: bool = False
+    payment_sign: str = "positive"  # of amounts in F0413 and F0414 as they are shown
     denied_tables: list[str] = field(default_factory=list)  # no Data Browser permission: 403
     row_security: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # table, item, values that are hidden
     column_security: dict[str, list[str]] = field(default_factory=dict)  # table, items that are left out
     # orchestrations
     missing_orchestrations: list[str] = field(default_factory=list)
     unknown_orchestration_status: int = 404
+    expose_inputs: bool = True
+    orchestration_group: str = "Shared"
+    orchestration_version: int = 3  # 2: outputs are text
+    unknown_inputs: str = "refuse"
     old_tools: bool = False  # before 9.2.5.4: no jde__ members
     orchestration_dates: str = "iso"  # what date inputs must look like
     auto_post: bool = True

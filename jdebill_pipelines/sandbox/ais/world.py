@@ -68,6 +68,8 @@ class AisWorld:
         self.queries: Counter[str] = Counter()
         self.rows_sent: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
+        self.next_numbers: dict[str, int] = {}
+        self.gl_dates: dict[tuple[int, str], str] = {}  # of payments: F0413 has no column for it
         self.drop_rows = 0  # rows that the next page loses, by a fault
         self.in_flight = 0
         self.max_in_flight = 0

@@ -209,4 +209,4 @@ async def _send_half(send: Send, status: int, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": breaking.cut_short(body), "more_body": True})
     await asyncio.sleep(0.05)  # let the half reach the socket before the connection is cut
-    reset_connection(send)
+    await reset_connection(send)

@@ -121,7 +121,7 @@ async def hang_up(receive: Receive, send: Send, seconds: float) -> None:
                     pass
         except TimeoutError:
             pass
-    reset_connection(send)
+    await reset_connection(send)
 
 
 def cut_short(body: bytes) -> bytes:
