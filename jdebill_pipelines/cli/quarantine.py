@@ -15,6 +15,7 @@ from jdebill_pipelines.cli.exits import DONE, NEEDS_PERSON, WrongUse
 from jdebill_pipelines.cli.output import examples, json_option, money, note, print_json, print_table
 from jdebill_pipelines.cli.session import Month, connection_named, months_between, open_engine, this_month, who
 from jdebill_pipelines.config.settings import Settings
+from jdebill_pipelines.domain.verdicts import OVERRIDABLE
 
 
 @click.group()
@@ -137,6 +138,12 @@ def override(name: str, key: str, reason: str, person: str | None, rule: str | N
         causes = [r for r in store.quarantine.show(key) if r.released_at is None and rule in (None, r.rule)]
         for cause in causes:
             note(f"{cause.natural_key} {cause.line} {cause.field}: {cause.reason}")
+        facts = [cause for cause in causes if cause.rule not in OVERRIDABLE]
+        if facts:
+            raise WrongUse(
+                f"{key} cannot be let pass: {facts[0].reason} {facts[0].fix} "
+                f"Only these rules are decisions: {', '.join(sorted(OVERRIDABLE))}"
+            )
         if causes and not yes:
             click.confirm(f"Let it pass as {person}?", abort=True, err=True)
         try:

@@ -44,3 +44,21 @@ class Verdict(msgspec.Struct, frozen=True):
     content_hash: str
     passed: bool
     failures: tuple[Failure, ...] = ()
+
+
+# What a person may let pass, and why only that: a hold is a decision, not a fact. That an account exists, that amounts
+# agree and that the other side can take the document are facts, and no decision changes them.
+OVERRIDABLE = frozenset({"supplier_hold"})
+
+
+def overridden(verdict: Verdict, allowed: frozenset[str]) -> Verdict:
+    """Return the verdict with the failures that a person let pass taken away; it passes when none is left.
+
+    Args:
+        verdict: as the gate found it.
+        allowed: rules that a person overrode for exactly this document and content.
+    """
+    left = tuple(f for f in verdict.failures if f.rule not in (allowed & OVERRIDABLE))
+    if verdict.passed or len(left) == len(verdict.failures):
+        return verdict
+    return Verdict(verdict.kind, verdict.natural_key, verdict.content_hash, not left, left)

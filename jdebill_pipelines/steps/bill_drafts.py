@@ -30,7 +30,7 @@ from jdebill_pipelines.domain.purchase_orders import (
 )
 from jdebill_pipelines.domain.suppliers import Supplier
 from jdebill_pipelines.domain.tables import JdeTable
-from jdebill_pipelines.domain.verdicts import Verdict
+from jdebill_pipelines.domain.verdicts import Verdict, overridden
 from jdebill_pipelines.domain.vouchers import VoucherRules, build_voucher_drafts
 from jdebill_pipelines.schemas.gate import GateReference, judge_bill_drafts
 from jdebill_pipelines.schemas.systemic import GateDecision, ReferenceState, judge_systemic
@@ -140,6 +140,7 @@ def judge(
         stored.append(_stored(changed[-1], change))
     gone = _disappeared(ctx, scope, {d.natural_key for d in drafts}, links)
     verdicts = judge_bill_drafts(changed, GateReference(suppliers, gl, currencies))
+    verdicts = _let_pass(ctx, changed, verdicts)
     # What is archived was judged when it was written; taking it back needs no valid account any more.
     known = {(v.kind, v.natural_key) for v in verdicts}
     for taken_back in (*stored, *gone):
@@ -153,6 +154,20 @@ def _bill_currency(vendor: Mapping[str, Any] | None, supplier: Supplier | None) 
     if vendor is not None:
         return str(vendor.get("billCurrency") or "")
     return supplier.currency if supplier else ""
+
+
+def _let_pass(ctx: StepContext, drafts: Sequence[BillDraft], verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Take away what a person overrode; a draft that its own rules hold stays held."""
+    allowed: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for key, rule, hash_ in ctx.store.quarantine.overrides(GATE):
+        allowed[key, hash_].add(rule)
+    due = {(d.kind, d.natural_key) for d in drafts if d.status == "due"}
+    return [
+        overridden(v, frozenset(allowed.get((v.natural_key, v.content_hash), ())))
+        if (v.kind, v.natural_key) in due
+        else v
+        for v in verdicts
+    ]
 
 
 def _documents(

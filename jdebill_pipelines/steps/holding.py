@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
+from jdebill_pipelines.domain.canonical import content_hash
 from jdebill_pipelines.domain.tables import JdeTable
 from jdebill_pipelines.domain.verdicts import Failure, Verdict
 from jdebill_pipelines.schemas.systemic import GateDecision, ReferenceState, Tolerance
@@ -50,6 +51,7 @@ def held(drafts: Iterable[Draft], failures: Mapping[tuple[str, str], Sequence[Fa
             reason=failure.reason,
             fix=failure.fix,
             rule=failure.rule,
+            content_hash=content_hash(draft.kind, draft.content),
             amount=draft.amount,
             currency=draft.currency,
             party=draft.party,

@@ -72,14 +72,32 @@ def test_show_tells_the_history_of_a_document(jdebill: Command, held: Store) -> 
 
 
 def test_override_needs_a_reason_and_is_journaled_with_the_name(jdebill: Command, held: Store) -> None:
-    """Declined: nothing happens. Confirmed: every cause is overridden, and the journal has who and why."""
-    assert jdebill("quarantine", "override", "acme", KEY).code == 2
-    declined = jdebill("quarantine", "override", "acme", KEY, "--reason", "agreed", "--who", "A. Clerk", stdin="n\n")
+    """A hold may be let pass. Declined: nothing happens. Confirmed: it is overridden, the journal has who and why."""
+    key = "00001-PV-700099"
+    hold = Held(
+        kind="bill",
+        natural_key=key,
+        rule="supplier_hold",
+        reason="Payments are on hold.",
+        field="F0401.HDPY",
+        content_hash="h2",
+    )
+    held.quarantine.hold("bills", [hold], run_id="r2", keys=[key])
+    assert jdebill("quarantine", "override", "acme", key).code == 2
+    declined = jdebill("quarantine", "override", "acme", key, "--reason", "agreed", "--who", "A. Clerk", stdin="n\n")
     assert declined.code == 130
     assert held.quarantine.overrides("bills") == {}
-    done = jdebill("quarantine", "override", "acme", KEY, "--reason", "agreed", "--who", "A. Clerk", stdin="y\n")
+    done = jdebill("quarantine", "override", "acme", key, "--reason", "agreed", "--who", "A. Clerk", stdin="y\n")
     assert done.code == 0, done.err
-    assert "The account is inactive." in done.err
+    assert "Payments are on hold." in done.err
     (override,) = held.quarantine.overrides("bills").values()
-    assert (override.natural_key, override.who, override.reason) == (KEY, "A. Clerk", "agreed")
+    assert (override.natural_key, override.who, override.reason) == (key, "A. Clerk", "agreed")
     assert jdebill("quarantine", "override", "acme", "60009", "--reason", "x", "--yes").code == 2
+
+
+def test_a_fact_cannot_be_overridden(jdebill: Command, held: Store) -> None:
+    """Nobody can decide that an inactive account takes postings: refused with the fix, and nothing is stored."""
+    said = jdebill("quarantine", "override", "acme", KEY, "--reason", "please", "--yes")
+    assert said.code == 2
+    assert "The account is inactive. Change the line." in said.err
+    assert held.quarantine.overrides("bills") == {}
