@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -66,7 +67,7 @@ class AisApp:
                 await asyncio.sleep(world.switches.latency_ms / 1000)
             fault = world.faults.hit(scope["method"], path, body)
             if fault is None:
-                await _send(send, self._handle(path, request))
+                await _send(send, self._packed(request, self._handle(path, request)))
                 return
             plan = ordered_faults.carry_out(world, request, fault)
             await asyncio.sleep(plan.before)
@@ -83,6 +84,13 @@ class AisApp:
                 await _send(send, answer)
         finally:
             world.in_flight -= 1
+
+    def _packed(self, request: Request, answer: Answer) -> Answer:
+        """The answer compressed, when the server does so and the caller accepts it."""
+        if not self.world.switches.gzip or "gzip" not in request.headers.get("accept-encoding", ""):
+            return answer
+        payload = gzip.compress(_payload(answer), compresslevel=1, mtime=0)
+        return Answer(payload, answer.status, answer.content_type, {**answer.headers, "Content-Encoding": "gzip"})
 
     def _handle(self, path: str, request: Request) -> Answer:
         world = self.world

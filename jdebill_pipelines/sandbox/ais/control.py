@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from jdebill_pipelines.sandbox.ais import clerk
 from jdebill_pipelines.sandbox.ais.answers import AisError, iso_stamp
 from jdebill_pipelines.sandbox.ais.books import posting
 from jdebill_pipelines.sandbox.ais.books.base import Books
@@ -46,9 +47,11 @@ class Control:
         name = path.removeprefix("/__control/").strip("/")
         try:
             given = decode(body) if body.strip() else {}
-            head, _, table = name.partition("/")
-            if head == "tables" and table:
-                return 200, self._table(method, self._world.tables[table], parse_qs(query.decode()), given)
+            head, _, action = name.partition("/")
+            if head == "tables" and action:
+                return 200, self._table(method, self._world.tables[action], parse_qs(query.decode()), given)
+            if head == "clerk" and method == "POST":
+                return 200, clerk.do(self._world, action, _object(given))
             if method == "GET":
                 return 200, self._read(name)
             if method == "DELETE" and name == "faults":

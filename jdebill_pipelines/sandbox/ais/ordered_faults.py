@@ -15,31 +15,31 @@ from jdebill_pipelines.sandbox.ais.request import Request
 from jdebill_pipelines.sandbox.ais.world import AisWorld
 from jdebill_pipelines.sandbox.faults import Fault
 
+_PAGES = {"500": "Internal Server Error", "502": "Bad Gateway", "503": "Service Unavailable", "504": "Gateway Timeout"}
+# Each also with `_after_commit`: the work is done, and then the answer goes wrong.
+_BROKEN = (
+    "status",  # status, and json, text or html
+    *(f"html_{number}" for number in _PAGES),
+    "reset",  # TCP reset
+    "timeout",  # seconds of silence, then the end of the connection
+)
 KINDS = (
-    "status",  # status, json or html or text; instead of handling
-    "html_500",
-    "html_502",
-    "html_503",
-    "html_504",
+    *_BROKEN,
+    *(f"{kind}_after_commit" for kind in _BROKEN),
     "444",
     "403",
     "sys_errors",  # title: HTTP 200 whose sysErrors say that nothing was read
-    "reset",  # TCP reset before anything is done
-    "reset_after_commit",
-    "timeout_after_commit",  # seconds: done, then silence, then the end of the connection
-    "status_after_commit",  # status: done, but the answer is an error page
-    "html_500_after_commit",
     "slow",  # seconds before handling
     "slow_after",  # seconds after handling
     "truncate",  # bytes (half by default): the body breaks off
+    "empty",  # HTTP 200 without a body
     "expire_session",  # the caller's token
     "expire_all",  # all tokens
     "expire_cursors",
-    "drop_rows",  # count: rows that the page silently loses
+    "drop_rows",  # rows that the page silently loses
     *orchestration_faults.INSTEAD,
     *orchestration_faults.AFTERWARDS,
 )
-_PAGES = {"500": "Internal Server Error", "502": "Bad Gateway", "503": "Service Unavailable", "504": "Gateway Timeout"}
 
 
 def unchanged(answer: Answer) -> Answer:
@@ -64,11 +64,8 @@ def carry_out(world: AisWorld, request: Request, fault: Fault) -> Plan:
     """Do what must be done to the server and say how the request goes on."""
     kind, options = fault.kind, fault.options
     seconds = float(options.get("seconds", 1))
-    if kind == "status":
-        return Plan(answer=_given(options))
-    if kind.startswith("html_") and not kind.endswith("_after_commit"):
-        number = kind.removeprefix("html_")
-        return Plan(answer=html_page(int(number), _PAGES[number]))
+    if kind.removesuffix("_after_commit") in _BROKEN:
+        return _broken(kind.removesuffix("_after_commit"), options, done=kind.endswith("_after_commit"))
     if kind in ("444", "403"):
         message = "Invalid Token" if kind == "444" else "Authorization Failure"
         return Plan(answer=Answer(AisError(0, message).body(world.clock.now()), int(kind)))
@@ -78,22 +75,14 @@ def carry_out(world: AisWorld, request: Request, fault: Fault) -> Plan:
         return Plan(change=orchestration_faults.afterwards(world, request, kind, options))
     if kind == "sys_errors":
         return Plan(answer=Answer(_sys_errors(world, options)))
-    if kind == "reset":
-        return Plan(handled=False, after=float(options.get("seconds", 0)))
-    if kind == "reset_after_commit":
-        return Plan(reset=True, after=float(options.get("seconds", 0)))
-    if kind == "timeout_after_commit":
-        return Plan(reset=True, after=float(options.get("seconds", 600)))
-    if kind == "status_after_commit":
-        return Plan(change=lambda _: _given(options))
-    if kind == "html_500_after_commit":
-        return Plan(change=lambda _: html_page(500, _PAGES["500"]))
     if kind == "slow":
         return Plan(before=seconds)
     if kind == "slow_after":
         return Plan(after=seconds)
     if kind == "truncate":
         return Plan(cut=int(options.get("bytes", 0)))
+    if kind == "empty":
+        return Plan(answer=Answer(b""))
     if kind == "expire_session":
         world.sessions.end(request.token()[0])
     elif kind == "expire_all":
@@ -101,8 +90,16 @@ def carry_out(world: AisWorld, request: Request, fault: Fault) -> Plan:
     elif kind == "expire_cursors":
         world.cursors.expire()
     elif kind == "drop_rows":
-        world.drop_rows = int(options.get("count", 1))
+        world.drop_rows = int(options.get("rows", 1))
     return Plan()
+
+
+def _broken(kind: str, options: dict[str, Any], *, done: bool) -> Plan:
+    if kind in ("reset", "timeout"):
+        silence = float(options.get("seconds", 600 if kind == "timeout" else 0))
+        return Plan(handled=done, reset=True, after=silence)
+    answer = _given(options) if kind == "status" else html_page(int(kind[5:]), _PAGES[kind[5:]])
+    return Plan(change=lambda _: answer) if done else Plan(answer=answer)
 
 
 def _given(options: dict[str, Any]) -> Answer:

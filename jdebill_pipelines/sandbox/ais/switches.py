@@ -63,6 +63,7 @@ class Switches:
     decimal_format: str = "."
     utc_offset_minutes: int = 0  # of the JDE server's local time, which UPMJ and UPMT are in
     link_host: str = "http://ais01.example.test:9300"
+    gzip: bool = False  # compress answers for callers that accept it
     latency_ms: int = 0
     # the data service: conditions
     date_literal: str = "user"

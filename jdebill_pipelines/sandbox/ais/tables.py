@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jdebill_pipelines.sandbox.ais.columns import BUSINESS_UNITS, TABLES, Row, TableDef, Value
-from jdebill_pipelines.sandbox.ais.values import read_row, read_value
+from jdebill_pipelines.sandbox.ais.values import read_value
 
 Key = tuple[Value, ...]
 Order = tuple[tuple[str, bool], ...]  # item, descending
@@ -48,18 +48,22 @@ class Table:
 
     def put(self, row: Row) -> None:
         """Insert a row or replace the one with its key."""
-        self._rows[self.key_of(row)] = row
+        key = self.key_of(row)
+        self._reindex(self._rows.get(key), row)
+        self._rows[key] = row
         self._changed()
 
     def load(self, rows: Iterable[Row]) -> None:
         """Insert many rows."""
         for row in rows:
             self._rows[self.key_of(row)] = row
+        self._by_value = {}
         self._changed()
 
     def remove(self, row: Mapping[str, Value]) -> bool:
         """Delete the row with the key of this one."""
         found = self._rows.pop(self.key_of(row), None)
+        self._reindex(found, None)
         self._changed()
         return found is not None
 
@@ -109,6 +113,17 @@ class Table:
             found.sort(key=self._sort_key(item), reverse=descending)
         return found
 
+    def _reindex(self, old: Row | None, new: Row | None) -> None:
+        """Keep the indexes by value; their lists are replaced, as somebody may be reading the old ones."""
+        for item, index in self._by_value.items():
+            blank = self.definition.blank(item)
+            if old is not None:
+                value = old.get(item, blank)
+                index[value] = [row for row in index[value] if row is not old]
+            if new is not None:
+                value = new.get(item, blank)
+                index[value] = [*index.get(value, ()), new]
+
     def _sort_key(self, item: str) -> Callable[[Row], Any]:
         blank = self.definition.blank(item)
         if item in BUSINESS_UNITS:
@@ -117,8 +132,6 @@ class Table:
 
     def _changed(self) -> None:
         self._all = None
-        if self._by_value:
-            self._by_value = {}
         if self._sorted:
             self._sorted = {}
             self._sort_values = {}
@@ -169,7 +182,22 @@ class TableStore:
         """Load rows by table, as a generated company has them."""
         for name, given in rows.items():
             table = self._tables[name]
-            table.load(read_row(table.definition, dict(row)) for row in given)
+            table.load(_read_rows(table.definition, given))
+
+
+def _read_rows(definition: TableDef, given: Iterable[Mapping[str, Any]]) -> Iterable[Row]:
+    """Rows from Python values; the same value in the same column is read once."""
+    known: dict[str, dict[Any, Value]] = {item: {} for item in definition.kinds}
+    for source in given:
+        row: Row = {}
+        for item, raw in source.items():
+            values = known.get(item, {})
+            value = values.get(raw)
+            if value is None:
+                value = values[raw] = read_value(definition, item, raw)
+            if value not in ("", 0):
+                row[item] = value
+        yield row
 
 
 def _read_csv(definition: TableDef, lines: Iterable[list[str]], path: Path) -> Iterable[Row]:

@@ -325,7 +325,7 @@ def test_faults_between_server_and_caller(ais: Ais) -> None:
     ais.fault("truncate", "dataservice")
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         ais.call("POST", "/v2/dataservice", body)
-    ais.fault("drop_rows", "dataservice", count=1)
+    ais.fault("drop_rows", "dataservice", rows=1)
     assert len(ais.browse("F0010")) == 1
     ais.fault("444", "dataservice")
     assert ais.refused(444, "POST", "/v2/dataservice", body)["message"] == "Invalid Token"

@@ -179,4 +179,5 @@ _SOURCES: dict[str, tuple[tuple[str, str], ...]] = {
     "journal": (("F0911", "DOC"),),
     "payment": (("F0413", "PYID"),),
     "check": (("F0413", "DOCM"),),
+    "receipt": (("F43121", "DOC"),),
 }
