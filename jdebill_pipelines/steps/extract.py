@@ -62,7 +62,9 @@ def vouchers(ctx: StepContext) -> StepResult:
     """Pay items (F0411) of the months by G/L date, with their distribution lines (F0911)."""
     kinds = ctx.connection.jde.voucher_document_types
     if ctx.mode is Mode.DELTA:
-        return _changed_documents(ctx, t.F0411, "DOC", ("DOC", "DCT", "KCO"), _lines_of_vouchers, any_of("DCT", kinds))
+        return _changed_documents(
+            ctx, (t.F0411, t.F0911), ("DOC", "DCT", "KCO"), _lines_of_vouchers, any_of("DCT", kinds)
+        )
     result = StepResult()
     bounds = _bounds(ctx.periods)
     for table in (t.F0411, t.F0911):
@@ -77,7 +79,8 @@ def vouchers(ctx: StepContext) -> StepResult:
 def purchase_orders(ctx: StepContext) -> StepResult:
     """Orders (F4301) of the months by order date, with lines, approvals and receipts (F4311, F4209, F43121)."""
     if ctx.mode is Mode.DELTA:
-        return _changed_documents(ctx, t.F4301, "DOCO", ("DOCO", "DCTO", "KCOO", "SFXO"), _children_of_orders, None)
+        tables = (t.F4301, t.F4311, t.F43121)
+        return _changed_documents(ctx, tables, ("DOCO", "DCTO", "KCOO", "SFXO"), _children_of_orders, None)
     result = StepResult()
     key = [list(t.F4301.columns).index(item) for item in ("DOCO", "DCTO", "KCOO", "SFXO")]
     ordered = list(t.F4301.columns).index("TRDJ")
@@ -132,26 +135,39 @@ def _only(pages: Iterable[Page], keep: Callable[[tuple[Any, ...]], bool]) -> Ite
 
 def _changed_documents(
     ctx: StepContext,
-    table: JdeTable,
-    number: str,
+    tables: tuple[JdeTable, ...],
     document: tuple[str, ...],
     children: Callable[[StepContext, list[tuple[Any, ...]], list[Decimal], StepResult], None],
     where: Where | None,
 ) -> StepResult:
-    """Merge the documents that changed since the watermark: all their rows are read again, then their children."""
+    """Merge the documents of which anything changed since the watermark: all their rows are read again.
+
+    Args:
+        ctx: of the asset.
+        tables: the document's own table first, then those whose change is a change of the document.
+        document: the items that name a document, its number first.
+        children: reads what belongs to the documents.
+        where: limits the rows of every table.
+    """
     result = StepResult()
-    updated = table.updated_date
-    assert updated is not None
     since = _since(ctx)
-    changed = ge(updated, since) if where is None else all_of(where, ge(updated, since))
-    positions = [list(table.columns).index(item) for item in document]
-    keys = {tuple(row[i] for i in positions) for page in ctx.jde().browse(table, changed) for row in page}
-    numbers = sorted({key[0] for key in keys})
-    pages = _only(ctx.jde().fetch_by_keys(table, number, numbers), lambda row: tuple(row[i] for i in positions) in keys)
-    load = ctx.store.staging.merge_children(
-        table, document, sorted(keys), pages, run_id=ctx.run_id, extracted_at=ctx.now
+    keys: set[tuple[Any, ...]] = set()
+    for table in tables:
+        assert table.updated_date is not None
+        changed = ge(table.updated_date, since) if where is None else all_of(where, ge(table.updated_date, since))
+        columns = [item for item in table.columns if item in {*table.key, *document}]
+        positions = [columns.index(item) for item in document]
+        for page in ctx.jde().browse(table, changed, columns=columns):
+            keys |= {tuple(row[i] for i in positions) for row in page}
+    head, numbers = tables[0], sorted({key[0] for key in keys})
+    positions = [list(head.columns).index(item) for item in document]
+    pages = _only(
+        ctx.jde().fetch_by_keys(head, document[0], numbers), lambda row: tuple(row[i] for i in positions) in keys
     )
-    result.add(table.name, load.read)
+    load = ctx.store.staging.merge_children(
+        head, document, sorted(keys), pages, run_id=ctx.run_id, extracted_at=ctx.now
+    )
+    result.add(head.name, load.read)
     children(ctx, sorted(keys), numbers, result)
     return result
 

@@ -12,15 +12,19 @@ from zoneinfo import ZoneInfo
 from jdebill_pipelines.domain import tables as t
 from jdebill_pipelines.domain.periods import month_of
 from jdebill_pipelines.domain.tables import JdeTable
-from jdebill_pipelines.jde.where import ge
+from jdebill_pipelines.jde.where import Where, all_of, any_of, ge
 from jdebill_pipelines.steps.context import StepContext, StepResult
 
 FLOW = "jde"
 OVERLAP = timedelta(days=1)
 
-# What is asked, and whose month a change belongs to. Order lines and approvals count as changes of their order.
-DATED: tuple[tuple[JdeTable, str], ...] = ((t.F0411, "DGJ"), (t.F4301, "TRDJ"), (t.F4311, "TRDJ"))
-UNDATED: tuple[JdeTable, ...] = (t.F0401, t.F0101, t.F0116, t.F0901, t.F0006)
+# What is asked, and whose month a change belongs to. A changed line is a change of its order or voucher.
+DATED: tuple[tuple[JdeTable, str], ...] = (
+    (t.F0411, "DGJ"),
+    (t.F0911, "DGJ"),
+    (t.F4301, "TRDJ"),
+    (t.F4311, "TRDJ"),
+)
 
 
 def poll(ctx: StepContext, *, source: str = "schedule") -> StepResult:
@@ -38,7 +42,7 @@ def poll(ctx: StepContext, *, source: str = "schedule") -> StepResult:
     for table, found, changed in _months(ctx, first):
         result.add(table.name, changed)
         months |= found
-    others = sum(len(_changed(ctx, table, first, ())) for table in UNDATED)
+    others = _other_changes(ctx, first)
     result.add("suppliers, accounts, business units", others)
     known = _covered(ctx, months)
     if known or others:
@@ -71,22 +75,36 @@ def _months(ctx: StepContext, first: date) -> list[tuple[JdeTable, set[str], int
     """Per table: the months of what changed, and how many rows did."""
     found = []
     for table, dated in DATED:
-        changed = _changed(ctx, table, first, (dated,))
+        kinds = any_of("DCT", ctx.connection.jde.voucher_document_types) if "DCT" in table.columns else None
+        changed = _changed(ctx, table, first, (dated,), kinds)
         found.append((table, {month_of(row[-1]) for row in changed if row[-1] is not None}, len(changed)))
     return found
 
 
-def _changed(ctx: StepContext, table: JdeTable, first: date, extra: tuple[str, ...]) -> list[tuple[Any, ...]]:
+def _changed(
+    ctx: StepContext, table: JdeTable, first: date, extra: tuple[str, ...], where: Where | None = None
+) -> list[tuple[Any, ...]]:
     """Rows stamped since a day that staging does not have with that stamp: key, stamp, and the extra items."""
     assert table.updated_date is not None
     assert table.updated_time is not None
-    columns = (*table.key, table.updated_date, table.updated_time)
-    staged = set(ctx.store.staging.rows(table, columns=columns))
-    wanted = (*columns, *(e for e in extra if e not in columns))
-    width = len(columns)
-    rows = []
-    for page in ctx.jde().browse(table, ge(table.updated_date, first), columns=wanted):
-        for row in page:
-            if row[:width] not in staged:
-                rows.append(row if len(row) > width or not extra else (*row, row[columns.index(extra[0])]))
-    return rows
+    stamp = (*table.key, table.updated_date, table.updated_time)
+    columns = (*stamp, *(e for e in extra if e not in stamp))
+    since = ge(table.updated_date, first)
+    condition = since if where is None else all_of(where, since)
+    rows = [row for page in ctx.jde().browse(table, condition, columns=columns) for row in page]
+    width, keyed = len(stamp), len(table.key)
+    known = ctx.store.staging.read_by_keys(table, table.key, [row[:keyed] for row in rows], columns=stamp)
+    staged = {tuple(row[item] for item in stamp) for row in known}
+    at = [columns.index(item) for item in extra]
+    return [(*row[:width], *(row[i] for i in at)) for row in rows if tuple(row[:width]) not in staged]
+
+
+def _other_changes(ctx: StepContext, first: date) -> int:
+    """Changes of suppliers, accounts and business units. Who is in the address book and no supplier does not count."""
+    companies = any_of("CO", ctx.connection.jde.companies)
+    changed = len(_changed(ctx, t.F0401, first, ()))
+    changed += len(_changed(ctx, t.F0901, first, (), companies)) + len(_changed(ctx, t.F0006, first, ()))
+    suppliers = {row[0] for row in ctx.store.staging.rows(t.F0401, columns=("AN8",))}
+    for table in (t.F0101, t.F0111, t.F0115, t.F0116, t.F01151):
+        changed += sum(row[0] in suppliers for row in _changed(ctx, table, first, ()))
+    return changed
