@@ -28,6 +28,7 @@ ONE_OF: dict[str, tuple[Any, ...]] = {
     "blank_dates": ("null", "empty", "missing"),
     "blank_strings": ("empty", "space", "missing"),
     "duplicate_invoice": ("error", "warning", "off"),
+    "held_supplier": ("refuse", "allow"),
     "prior_period": ("error", "warning"),
     "unknown_inputs": ("refuse", "ignore"),
     "orchestration_group": ("Shared", "Personal", "Reserved", "Pending Approval"),
@@ -97,7 +98,8 @@ class Switches:
     old_tools: bool = False  # before 9.2.5.4: no jde__ members
     orchestration_dates: str = "iso"  # what date inputs must look like
     auto_post: bool = True
-    duplicate_invoice: str = "error"
+    duplicate_invoice: str = "warning"
+    held_supplier: str = "refuse"  # a voucher of a supplier on hold (F0401.HDPY)
     prior_period: str = "error"  # PBCO: in the current year, before the current period
     management_approval: bool = False  # new batches wait for approval
     voucher_pay_status: str = "A"

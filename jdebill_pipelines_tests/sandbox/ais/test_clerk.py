@@ -79,7 +79,7 @@ def test_entries_without_the_api_meet_no_fault(ais: Ais) -> None:
     """A clerk enters and pays a voucher by hand; faults and counters of the API are not touched."""
     ais.fault("reset", "", times=0)
     account = next(r["AID"] for r in ais.rows("F0901", CO="00001", OBJ="8110") if not r.get("PEC"))
-    number = next(row["AN8"] for row in ais.rows("F0401") if row["CRRP"] == "USD")
+    number = ais.rows("F0401", HDPY="N", CRRP="USD")[0]["AN8"]
     made = ais.control(
         "clerk/voucher",
         {"Company": "00001", "Supplier Number": number, "Invoice Number": "HAND-1", "Invoice Date": "2026-11-20",

@@ -12,8 +12,10 @@ import pytest
 from jdebill_pipelines.domain import tables
 from jdebill_pipelines.jde.client import AisClient
 from jdebill_pipelines.jde.config import AisConfig, AisCredentials
+from jdebill_pipelines.jde.contracts import check_contract
 from jdebill_pipelines.jde.results import OrchestrationFailed
 from jdebill_pipelines.jde.where import between, eq, ge
+from jdebill_pipelines.steps.contracts import load_contracts
 from jdebill_pipelines.transport.errors import UnknownOutcome
 from jdebill_pipelines_tests.sandbox.ais.conftest import Ais
 
@@ -85,7 +87,8 @@ def test_sessions_cursors_and_connections_may_break(ais: Ais, client: AisClient)
 def test_orchestrations(ais: Ais, client: AisClient) -> None:
     """Outputs, warnings, refusals and unknown outcomes as the client tells them."""
     contracts = client.discover()
-    assert {"Payee", "Vouchers"} <= {field.name for field in contracts["JDEBILL_AP_PAYMENT"].inputs}
+    for contract in load_contracts().values():
+        assert check_contract(contracts, contract.spec()) == []
     row = next(r for r in ais.rows("F0411", PST="A", CRCD="USD") if r.get("AAP", 0) > 5)
     inputs = {
         "Payee": row["PYE"], "Bank Account": "00000123", "Payment Date": "2026-11-20", "GL Date": "2026-11-20",

@@ -17,8 +17,8 @@ TODAY = "20261120"
 
 
 def supplier(ais: Ais) -> int:
-    """A supplier that pays in dollars."""
-    return int(next(row for row in ais.rows("F0401") if row.get("CRRP") == "USD" and row.get("TRAP") == "N30")["AN8"])
+    """A supplier that is not on hold and is paid in dollars."""
+    return int(ais.rows("F0401", HDPY="N", CRRP="USD", TRAP="N30")[0]["AN8"])
 
 
 def accounts(ais: Ais) -> list[str]:
@@ -343,6 +343,7 @@ def test_what_a_voucher_is_refused_for(ais: Ais) -> None:
         ("out of balance|adds up", {"Gross Amount": Decimal("99.99")}),
         ("more decimals", {"Gross Amount": Decimal("100.001"), **line(accounts(ais)[0])}),
         ("supplier master", {"Supplier Number": 999999}),
+        ("is on hold", {"Supplier Number": next(r["AN8"] for r in ais.rows("F0401") if r.get("HDPY") == "Y")}),
         ("Company 00099 Invalid", {"Company": "00099"}),
         ("Currency Code ZZZ Invalid", {"Currency": "ZZZ"}),
         ("No exchange rate", {"Currency": "EUR"}),
@@ -405,6 +406,7 @@ def test_what_a_payment_is_refused_for(ais: Ais) -> None:
 def test_constants_decide_between_error_and_warning(ais: Ais) -> None:
     """Duplicate invoices and prior periods are errors, warnings or nothing by constant; far dates are warnings."""
     run(ais, "JDEBILL_AP_VOUCHER", voucher(ais))
+    ais.switch(duplicate_invoice="error")
     assert refused(ais, "JDEBILL_AP_VOUCHER", voucher(ais)) == ["Duplicate Invoice Number INV/2026-77"]
     ais.switch(duplicate_invoice="warning", prior_period="warning")
     answer = run(ais, "JDEBILL_AP_VOUCHER", voucher(ais, **{"GL Date": "2026-10-15"}))

@@ -119,6 +119,8 @@ def _check(books: Books, given: VoucherInput, found: Findings) -> _Checked:
     book = books.tables["F0101"].get(given.supplier)
     if supplier is None or book is None:
         found.error("0006", f"Supplier {given.supplier} is not in the supplier master")
+    elif supplier.get("HDPY", "N") not in ("", "N") and books.switches.held_supplier == "refuse":
+        found.error("0007", f"Supplier {given.supplier} is on hold")
     period = check_date(books, company, given.gl_date, found)
     books.check_amount(given.gross, currency, "Gross Amount", found)
     if not given.lines:
