@@ -78,10 +78,14 @@ def describe(body: dict[str, Any], response: Response) -> tuple[str, str]:
 
 
 def is_expired_token(response: Response) -> bool:
-    """Whether the token was refused: 444 (JDE AIS), or what a gateway makes of it."""
+    """Whether the token was refused: 444 (JDE AIS), or what a gateway makes of it.
+
+    JDE AIS says "Invalid Token" with 444, and "Token is Invalid" with 403.
+    """
     if response.status in (444, 401):
         return True
-    return response.status in (403, 500) and body_of(response).get("message") == "Invalid Token"
+    said = str(body_of(response).get("message") or "").lower() if response.status in (403, 500) else ""
+    return "invalid token" in said or "token is invalid" in said
 
 
 def error_for(response: Response, method: str, url: str, *, what: str, login: bool = False) -> ApiError:

@@ -194,14 +194,31 @@ class Pager:
     def whole(self) -> Pages:
         """All rows in one page, for servers without cursors and tables without a numeric key.
 
+        A server that cuts the page is asked again from the last value of the key's first item, which is a text.
+
         Raises:
             PermanentError: the server does not give all of them.
         """
-        grid = self._service.first(replace(self._query, order_by=self._order, size=None))
-        if grid.more:
-            raise self._truncated("it keeps no cursor, and the table has no numeric key to page by")
-        if grid.rows:
-            yield unique(grid.rows, self.key_of)
+        item = self._query.table.key[0]
+        position = self._query.columns.index(item)
+        asked = replace(self._query, order_by=self._order, size=None)
+        grid, last, done = self._service.first(asked), None, set[Any]()
+        while True:
+            fresh = [row for row in unique(grid.rows, self.key_of) if self.key_of(row) not in done]
+            if fresh:
+                yield fresh
+            if not grid.more:
+                return
+            texts = [row[position] for row in grid.rows]
+            # Order and comparison are the server's own. A page must begin where the last one ended: that shows that the
+            # server keeps the order and compares the text as it shows it (it may store it padded).
+            goes_on = last is None or (texts[:1] == [last] and texts[-1] != last)
+            if not texts or not isinstance(texts[-1], str) or texts != sorted(texts) or not goes_on:
+                raise self._truncated("it keeps no cursor, and the table has no key to page by")
+            done.update(map(self.key_of, fresh))
+            self._count(bool(fresh))
+            last = texts[-1]
+            grid = self._service.first(replace(asked, where=all_of(self._query.where, ge(item, last))))
 
     def is_more(self, grid: Grid, size: int | None, fresh: list[Row]) -> bool:
         """Whether rows may be left after a page. A server that does not say is asked until it has nothing new."""

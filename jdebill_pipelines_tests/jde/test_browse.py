@@ -263,7 +263,10 @@ def test_next_links_that_no_fresh_token_opens(ais: FakeAis) -> None:
 
 
 def test_a_server_without_cursors(ais: FakeAis) -> None:
-    """nextPage missing: by key, and tables without a numeric key in one page; cut short is an error."""
+    """nextPage missing: by key, tables without a numeric key in one page, or by their text key where that is cut.
+
+    A server that neither keeps the order nor a cursor cannot be read to the end: that is an error.
+    """
     ais.config["capabilityList"] = [
         {"name": n} for n in ("dataservice", "outputType", "version2services", "dataServiceOrderBy")
     ]
@@ -276,6 +279,10 @@ def test_a_server_without_cursors(ais: FakeAis) -> None:
     with pytest.raises(PermanentError, match="nextPage"):
         client.browse(F0411, paging="cursor")
     ais.row_cap = 50
+    pages = client.browse(F0901, columns=F0901.key, page_size=7)
+    assert [row for page in pages for row in page] == [(f"{n:08d}",) for n in range(80)]
+    ais.honour_order = False
+    ais.tables["F0901"].reverse()
     with pytest.raises(PermanentError, match="cuts the result short"):
         list(client.browse(F0901, page_size=7))
 
