@@ -22,6 +22,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "connections": ("connections", "connections", "The connection files: list, show, check."),
     "credentials": ("credentials", "credentials", "The encrypted logins: set, list, rotate-key."),
     "demo": ("demo", "demo", "The whole loop on two simulated servers."),
+    "doctor": ("doctor", "doctor", "Look at everything outside that a connection needs. Writes nothing."),
     "plan": ("plan", "plan", "What a sync would create, update, skip or hold. Writes nothing."),
     "quarantine": ("quarantine", "quarantine", "Documents that are held back: list, show, override."),
     "receiver": ("receiver", "receiver", "The webhook process alone."),

@@ -9,8 +9,10 @@ Nothing is written anywhere, except a login and what the clients always share (s
 from __future__ import annotations
 
 import csv
+import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -29,6 +31,9 @@ Fault = Literal["", "ours", "theirs"]
 
 # Sessions and time windows bear minutes; a clock that is further off shows up in every trace and log.
 MOST_SKEW = 60.0
+
+
+_REPEATED = "The call was repeated, as in every run. If it stays, look for the cause in the network between."
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +96,51 @@ def diagnose(settings: Settings, name: str) -> Findings:
         runtime.close()
 
 
-def guarded(area: str, what: str, ask: Callable[[], Iterable[Finding]]) -> Findings:
-    """Ask, and make a finding of an answer that did not come."""
-    try:
-        found = list(ask())
-    except ApiError as error:
-        found = [failure(area, what, error)]
+def guarded(area: str, what: str, ask: Callable[[], Iterable[Finding]], *, if_warned: str = _REPEATED) -> Findings:
+    """Ask, and make findings of an answer that did not come and of what the clients warned of meanwhile.
+
+    Args:
+        area, what: as in :class:`Finding`.
+        ask: gives the findings.
+        if_warned: what to do about a warning.
+    """
+    with _heard() as warnings:
+        try:
+            found = list(ask())
+        except ApiError as error:
+            found = [failure(area, what, error)]
+    if warnings and all(finding.state == "ok" for finding in found):
+        found = [
+            Finding(
+                area=area,
+                what=what,
+                state="warning",
+                found="; ".join(warnings),
+                fix=if_warned,
+            ),
+            *(finding for finding in found if finding.what != what),
+        ]
     yield from found
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What our own code logs as a warning in the block, each once, in place of showing it."""
+    told: dict[str, None] = {}
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told[record.getMessage()] = None
+
+    logger, ear, words = logging.getLogger("jdebill_pipelines"), Ear(logging.WARNING), list[str]()
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(ear)
+    try:
+        yield words
+    finally:
+        logger.removeHandler(ear)
+        logger.propagate = propagated
+        words += told
 
 
 def failure(area: str, what: str, error: ApiError, *, fault: Fault = "theirs", fix: str = "") -> Finding:

@@ -6,6 +6,7 @@ write is tried: that the login may create vendors and bills shows at the first o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from time import monotonic
 
@@ -46,7 +47,7 @@ def ask_bill(runtime: Runtime, connection: Connection) -> Findings:
             yield failure(AREA, "login", error, fix=fix)
             return
         for what, one in _lists(client).items():
-            yield from guarded(AREA, what, lambda what=what, one=one: _list(what, one))  # type: ignore[misc]
+            yield from guarded(AREA, what, functools.partial(_list, what, one))
         yield _budget(gate, connection)
         yield from guarded(AREA, "webhooks", lambda: _webhooks(runtime, connection))
     finally:
