@@ -12,7 +12,7 @@ import dagster as dg
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration.assets import build_assets
 from jdebill_pipelines.orchestration.checks import build_checks
-from jdebill_pipelines.orchestration.jobs import months_job, poll_job
+from jdebill_pipelines.orchestration.jobs import months_job, payments_job, poll_job
 from jdebill_pipelines.orchestration.schedules import build_schedules
 from jdebill_pipelines.orchestration.sensors import build_sensors
 from jdebill_pipelines.steps.runtime import Runtime
@@ -29,7 +29,7 @@ def build_defs(connections: Mapping[str, Connection], *, runtime: Runtime) -> dg
     return dg.Definitions(
         assets=[asset for c in enabled for asset in build_assets(c, runtime)],
         asset_checks=[check for c in enabled for check in build_checks(c, runtime)],
-        jobs=[job for c in enabled for job in (months_job(c), poll_job(c, runtime))],
+        jobs=[job for c in enabled for job in (months_job(c), payments_job(c), poll_job(c, runtime))],
         schedules=[schedule for c in enabled for schedule in build_schedules(c)],
         sensors=[sensor for c in enabled for sensor in build_sensors(c, runtime)],
     )

@@ -108,6 +108,10 @@ def convert(value: Any, kind: type[T]) -> T:
         MalformedAnswerError: not of this shape; the text says where.
     """
     try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError:
+        pass  # as in decode: most values are as they should be, and bending each member costs many times as much
+    try:
         return _lenient(value, kind)
     except msgspec.ValidationError as error:
         raise MalformedAnswerError(str(error)) from None
@@ -185,15 +189,23 @@ def _from_text(value: str, shape: mi.Type, nullable: bool) -> Any:
     return text
 
 
+_EXACT = frozenset({str, Decimal, int, bool, type(None), date, datetime})
+
+
 def _refuse_floats(value: object, path: str) -> None:
+    # Every payload and answer passes here: members of exact types are left out before anything is called for them.
     if isinstance(value, float):
         raise TypeError(f"{path} is a float; amounts are Decimal")
     if isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            _refuse_floats(getattr(value, name), f"{path}.{name}")
+            member = getattr(value, name)
+            if type(member) not in _EXACT:
+                _refuse_floats(member, f"{path}.{name}")
     elif isinstance(value, Mapping):
         for key, member in value.items():
-            _refuse_floats(member, f"{path}.{key}")
+            if type(member) not in _EXACT:
+                _refuse_floats(member, f"{path}.{key}")
     elif isinstance(value, (list, tuple)):
         for index, member in enumerate(value):
-            _refuse_floats(member, f"{path}[{index}]")
+            if type(member) not in _EXACT:
+                _refuse_floats(member, f"{path}[{index}]")

@@ -19,6 +19,7 @@ from jdebill_pipelines.cli.exits import OTHER_SIDE_FAILED, WRONG_USE, explain
 
 # command -> (module, attribute, one line for the list)
 _COMMANDS: dict[str, tuple[str, str, str]] = {
+    "alerts": ("alerts", "alerts", "The channels of alerts: test them, list what was sent."),
     "connections": ("connections", "connections", "The connection files: list, show, check."),
     "credentials": ("credentials", "credentials", "The encrypted logins: set, list, rotate-key."),
     "demo": ("demo", "demo", "The whole loop on two simulated servers."),
@@ -29,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "sandbox": ("sandbox", "sandbox", "Simulated AIS and BILL servers."),
     "sync": ("sync", "sync", "Bring suppliers and documents to BILL now."),
     "up": ("up", "up", "Database, Dagster UI and daemon on this machine."),
+    "webhooks": ("webhooks", "webhooks", "BILL's webhook subscription: subscribe, status, rotate-key, replay."),
 }
 
 # The first line keeps click from filling the paragraph.

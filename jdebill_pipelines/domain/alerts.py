@@ -42,14 +42,15 @@ class AlertContent(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, str] = {}
 
     def body(self) -> dict[str, Any]:
-        """The content as the outbox keeps it."""
+        """The content as the outbox keeps it: rows as pairs, for PostgreSQL's jsonb sorts the members of an object."""
         found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
+        return found | {"rows": [list(row.items()) for row in self.rows]}
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> AlertContent:
         """Read what the outbox kept; what an older version did not write has its default."""
-        return msgspec.convert({"what": "", **body}, cls, strict=False)
+        rows = [dict(row) for row in body.get("rows", ())]
+        return msgspec.convert({"what": "", **body, "rows": rows}, cls, strict=False)
 
 
 def rows_of(rows: Sequence[Mapping[str, Any]], limit: int = MAX_ROWS) -> tuple[dict[str, str], ...]:

@@ -24,6 +24,8 @@ from jdebill_pipelines.domain.posting_documents import AccountShare, LinkedDocum
 from jdebill_pipelines.domain.rows import ZERO
 from jdebill_pipelines.domain.verdicts import Failure
 
+INVOICE_LENGTH = 25  # F0411.VINV
+
 
 def payment_content(
     key: PostingKey,
@@ -68,10 +70,12 @@ def voucher_content(
 ) -> dict[str, Any]:
     """Return a paid voucher against the accounts of a purchase order."""
     order = OrderKey.parse(document.natural_key)
+    head = _head("voucher", key, document.company, document.currency, gl_date)
+    whole = link.amount == sum((share.amount for share in document.shares), ZERO)
     return {
-        **_head("voucher", key, document.company, document.currency, gl_date),
+        **head,
         "supplier": document.supplier,
-        "invoice_number": document.invoice_number,
+        "invoice_number": document.invoice_number if whole else _part_number(document, head["reference"]),
         "invoice_date": (document.invoice_date or payment.process_date).isoformat(),
         "payment_date": payment.process_date.isoformat(),
         "bank_account": rules.bank_account,
@@ -100,14 +104,17 @@ def journal_content(
 
 
 def void_content(key: PostingKey, posted: Mapping[str, Any], remote_id: str, gl_date: date) -> dict[str, Any]:
-    """Return the reversal of a confirmed posting."""
-    return {
+    """Return the reversal of a confirmed posting; that of a journal entry is an entry with the opposite lines."""
+    content = {
         **_head("void", key, str(posted["company"]), str(posted["currency"]), gl_date),
         "amount": money(posted["amount"]),
         "original_route": posted["route"],
         "original_reference": posted["reference"],
         "original_id": remote_id,
     }
+    if posted["route"] == "journal":
+        content["lines"] = [{**line, "amount": -money(line["amount"])} for line in posted["lines"]]
+    return content
 
 
 def spread_shares(
@@ -184,6 +191,11 @@ def shares_of_bill(bill: Mapping[str, Any], gl: GlMap) -> tuple[tuple[AccountSha
             )
         )
     return tuple(shares), min(companies, default=""), problems
+
+
+def _part_number(document: LinkedDocument, reference: str) -> str:
+    """Return an invoice number of its own for a part payment: JDE checks that a supplier's numbers are unique."""
+    return f"{document.invoice_number[: INVOICE_LENGTH - 10]}/{reference[-9:]}"
 
 
 def _head(route: str, key: PostingKey, company: str, currency: str, gl_date: date) -> dict[str, Any]:

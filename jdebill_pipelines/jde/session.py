@@ -130,7 +130,7 @@ class AisSession:
         *,
         read_timeout: float | None = None,
     ) -> Response:
-        """Make one call; renew the token at most once.
+        """Make one call; renew the token once, for a read twice (a token may be ended as soon as it is given).
 
         Args:
             call: what it is.
@@ -163,6 +163,9 @@ class AisSession:
                 fix="The query is asked again in a new session.",
             )
         response = self._send(call, method, path, payload, fresh, read_timeout)
+        if is_expired_token(response) and not call.write:
+            fresh = self._renew(fresh)
+            response = self._send(call, method, path, payload, fresh, read_timeout)
         if is_expired_token(response):
             raise error_for(response, method, self.config.base + path, what=call.what)
         return response

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from jdebill_pipelines.domain import tables as t
 from jdebill_pipelines.domain.tables import JdeTable
-from jdebill_pipelines.steps import bill_drafts, bills, extract, gl, vendors
+from jdebill_pipelines.steps import bill_drafts, bills, extract, gl, payments, posting_drafts, postings, vendors
 from jdebill_pipelines.steps.context import StepContext, StepResult
 
 
@@ -181,4 +181,48 @@ CATALOG: tuple[AssetRow, ...] = (
             "billLineItems.classifications.departmentId": (("sync/bill_drafts", "department"),),
         },
     ),
+    AssetRow(
+        "bill/payments",
+        payments.payments,
+        "Payments of a month (process date) with the bills they pay and every state they were seen in.",
+        needs=("bill/bills",),
+        monthly=True,
+        system="bill",
+        columns={
+            "billPayments.billId": (("bill/bills", "invoice.invoiceNumber"),),
+            "billPayments.amount": (("bill/bills", "amount"),),
+        },
+    ),
+    AssetRow(
+        "sync/posting_drafts",
+        posting_drafts.posting_drafts,
+        "What every payment of a month is to become in JD Edwards, with the verdict on each part of it.",
+        needs=("bill/payments", "jde/companies", "sync/gl_map"),
+        monthly=True,
+        columns={
+            "amount": (("bill/payments", "billPayments.amount"),),
+            "document": (("bill/payments", "billPayments.billId"),),
+            "account": (("sync/gl_map", "account"),),
+            "gl_date": (("jde/companies", "F0010.APPN"),),
+        },
+    ),
+    AssetRow(
+        "jde/postings",
+        postings.write_postings,
+        "Payments, vouchers and journal entries that were entered or reversed in JD Edwards, and compared there.",
+        needs=("sync/posting_drafts",),
+        monthly=True,
+        system="jde",
+        writes=True,
+        columns={
+            "F0414.PAAP": (("sync/posting_drafts", "amount"),),
+            "F0414.DOC": (("sync/posting_drafts", "document"),),
+            "F0911.AA": (("sync/posting_drafts", "amount"),),
+            "F0911.AID": (("sync/posting_drafts", "account"),),
+            "F0911.DGJ": (("sync/posting_drafts", "gl_date"),),
+        },
+    ),
 )
+
+# The short way of a payment back to JD Edwards: what a webhook starts.
+PAYMENT_PATHS = ("bill/payments", "sync/posting_drafts", "jde/postings")

@@ -14,7 +14,7 @@ from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration import metadata
 from jdebill_pipelines.orchestration.keys import asset_key
 from jdebill_pipelines.orchestration.running import step_context
-from jdebill_pipelines.steps import checks
+from jdebill_pipelines.steps import checks, posting_checks
 from jdebill_pipelines.steps.context import CheckOutcome, StepContext
 from jdebill_pipelines.steps.runtime import Runtime
 
@@ -68,6 +68,37 @@ CHECKS: tuple[CheckRow, ...] = (
         "nothing_uncertain",
         checks.nothing_uncertain,
         "No write of unknown outcome is left: every bill that was sent is confirmed or refused.",
+    ),
+    CheckRow(
+        "sync/posting_drafts",
+        "rows_are_valid",
+        posting_checks.posting_rows,
+        "Voucher, amount, account, business unit, bank account and G/L date of every posting are valid in JD Edwards.",
+    ),
+    CheckRow(
+        "sync/posting_drafts",
+        "payments_need_no_person",
+        posting_checks.payments_need_no_person,
+        "No payment is in a state that only a person can decide about.",
+    ),
+    CheckRow(
+        "sync/posting_drafts",
+        "gate",
+        posting_checks.posting_gate,
+        "Reference data is there and fresh, and no more postings are invalid than the connection tolerates.",
+        blocking=True,
+    ),
+    CheckRow(
+        "jde/postings",
+        "posting_matches_jde",
+        posting_checks.posting_matches_jde,
+        "What JD Edwards holds of every posting, read back, is what was sent: amounts, accounts, dates.",
+    ),
+    CheckRow(
+        "jde/postings",
+        "nothing_uncertain",
+        posting_checks.nothing_uncertain,
+        "No posting of unknown outcome is left: every one is in JD Edwards or certainly is not.",
     ),
 )
 

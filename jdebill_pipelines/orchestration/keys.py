@@ -31,6 +31,11 @@ def months_job_name(connection: str) -> str:
     return f"{safe_name(connection)}_months"
 
 
+def payments_job_name(connection: str) -> str:
+    """The job that brings payments back to JDE and nothing else, so that a webhook is answered in seconds."""
+    return f"{safe_name(connection)}_payments"
+
+
 def poll_job_name(connection: str) -> str:
     """The job that asks JDE what changed and records what is due."""
     return f"{safe_name(connection)}_poll"

@@ -30,6 +30,7 @@ from jdebill_pipelines.orchestration.keys import (
 from jdebill_pipelines.orchestration.running import month_range
 from jdebill_pipelines.orchestration.sensors import delta_tags
 from jdebill_pipelines.steps.context import CheckOutcome, Mode, StepResult
+from jdebill_pipelines.steps.payments import poll_payments
 from jdebill_pipelines.steps.poll import poll
 from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.transport.errors import ApiError
@@ -104,7 +105,9 @@ def run_sync(
 def _delta(connection: Connection, runtime: Runtime, actor: str) -> SyncSummary:
     """Poll, then run what is due; what fails stays due."""
     store, request_id = runtime.store(connection.name), uuid.uuid4().hex
-    poll(runtime.context(connection.name, run_id=request_id, asset_key="", actor=actor), source=actor)
+    ctx = runtime.context(connection.name, run_id=request_id, asset_key="", actor=actor)
+    poll(ctx, source=actor)
+    poll_payments(ctx, source=actor)
     work = store.due.request(request_id)
     if not work:
         return SyncSummary()

@@ -5,10 +5,14 @@ Belongs here: sensors over our own tables. None of them calls a vendor.
 # No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import uuid
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.domain.periods import month_of
+from jdebill_pipelines.orchestration.jobs import months_job, payments_job
 from jdebill_pipelines.orchestration.keys import (
     ACTOR_TAG,
     DUE_TAG,
@@ -17,11 +21,25 @@ from jdebill_pipelines.orchestration.keys import (
     RANGE_START_TAG,
     SINCE_TAG,
     months_job_name,
+    payments_job_name,
     safe_name,
 )
 from jdebill_pipelines.steps.context import Mode
+from jdebill_pipelines.steps.payments import FLOW
+from jdebill_pipelines.steps.postings import wake_uncertain
 from jdebill_pipelines.steps.runtime import Runtime
+from jdebill_pipelines.steps.webhooks import drain
 from jdebill_pipelines.store.due import DueWork
+from jdebill_pipelines.store.store import Store
+
+# A second run takes what came after the first one had read BILL; more would only wait for each other.
+PAYMENT_RUNS = 2
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 def delta_tags(work: list[DueWork], request_id: str, actor: str, default_period: str) -> dict[str, str]:
@@ -40,26 +58,47 @@ def delta_tags(work: list[DueWork], request_id: str, actor: str, default_period:
     return tags
 
 
+def payment_periods(store: Store, work: list[DueWork], today: date) -> tuple[str, ...]:
+    """The months that due payments belong to; a payment that we do not know yet counts as one of this month."""
+    entities = {e for w in work for e in w.entities}
+    found = {row["period"] for row in store.mirror.payments(ids=entities) if row["period"]} if entities else set()
+    return tuple(sorted(found | {p for w in work for p in w.periods})) or (month_of(today),)
+
+
 def build_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDefinition]:
     """The due sensor of a connection and the two that settle what was due."""
-    name, job = connection.name, months_job_name(connection.name)
+    name, months, payments = connection.name, months_job_name(connection.name), payments_job_name(connection.name)
 
     @dg.sensor(
         name=f"{safe_name(name)}_due",
-        job_name=job,
-        minimum_interval_seconds=5,
+        jobs=[months_job(connection), payments_job(connection)],
+        minimum_interval_seconds=3,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts one delta run for everything that is due.",
+        description="Starts one delta run for the payments that are due, and one for everything else that is.",
     )
-    def due() -> dg.SensorResult | dg.SkipReason:
-        store = runtime.store(name)
+    def due(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        store, now = runtime.store(name), datetime.now(UTC)
+        drain(store, window_minutes=connection.alerts.window_minutes)
         store.due.reclaim_expired()
-        request_id = uuid.uuid4().hex
-        work = store.due.request(request_id)
-        if not work:
-            return dg.SkipReason("nothing is due")
-        tags = delta_tags(work, request_id, "due sensor", f"{connection.start_date:%Y-%m}")
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=request_id, tags=tags)])
+        wake_uncertain(store, now)
+        flows = {work.flow for work in store.due.pending()}
+        requests = []
+        if FLOW in flows and _running(context.instance, payments) < PAYMENT_RUNS:
+            request_id = uuid.uuid4().hex
+            work = store.due.request(request_id, [FLOW])
+            periods = payment_periods(store, work, now.astimezone(ZoneInfo(connection.timezone)).date())
+            tags = delta_tags(work, request_id, "due sensor", periods[0])
+            tags |= {RANGE_START_TAG: periods[0], RANGE_END_TAG: periods[-1]}
+            requests.append(dg.RunRequest(run_key=request_id, job_name=payments, tags=tags))
+        others = sorted(flows - {FLOW})
+        if others and _running(context.instance, months) < 1:
+            request_id = uuid.uuid4().hex
+            work = store.due.request(request_id, others)
+            tags = delta_tags(work, request_id, "due sensor", f"{connection.start_date:%Y-%m}")
+            requests.append(dg.RunRequest(run_key=request_id, job_name=months, tags=tags))
+        if not requests:
+            return dg.SkipReason("waits for the runs that are under way" if flows else "nothing is due")
+        return dg.SensorResult(run_requests=requests)
 
     @dg.run_status_sensor(
         name=f"{safe_name(name)}_due_done",
@@ -70,7 +109,7 @@ def build_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDef
     )
     def done(context: dg.RunStatusSensorContext) -> None:
         run = context.dagster_run
-        if run.job_name == job and DUE_TAG in run.tags:
+        if run.job_name in (months, payments) and DUE_TAG in run.tags:
             runtime.store(name).due.done(run.run_id)
 
     @dg.run_failure_sensor(
@@ -81,9 +120,15 @@ def build_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDef
     )
     def failed(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
-        if run.job_name == job and DUE_TAG in run.tags:
+        if run.job_name in (months, payments) and DUE_TAG in run.tags:
             reason = str(context.failure_event.message or "the run failed")
             for holder in (run.run_id, run.tags[DUE_TAG]):
                 runtime.store(name).due.failed(holder, reason)
 
     return [due, done, failed]
+
+
+def _running(instance: dg.DagsterInstance, job: str) -> int:
+    """How many delta runs of a job are under way; a full run (backfill, sweep) does not count."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY), limit=20)
+    return sum(DUE_TAG in run.tags for run in runs)

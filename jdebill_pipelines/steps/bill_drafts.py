@@ -38,6 +38,7 @@ from jdebill_pipelines.steps import gl as gl_step
 from jdebill_pipelines.steps.bill_side import refresh_bills
 from jdebill_pipelines.steps.context import Mode, StepContext, StepResult
 from jdebill_pipelines.steps.holding import failures_by_document, held, reference_state, tell, tolerance
+from jdebill_pipelines.steps.settled import settled
 from jdebill_pipelines.steps.vendors import staged_suppliers
 from jdebill_pipelines.store.drafts import Draft
 from jdebill_pipelines.store.links import Link
@@ -130,6 +131,7 @@ def judge(
         gl=gl,
         currencies=currencies,
         companies={row["CO"]: row["CRCD"] for row in ctx.store.staging.read(t.F0010)},
+        settled=settled(ctx),
     )
     drafts = _documents(ctx, scope, context, links)
     stored, changed = [], []
@@ -301,7 +303,20 @@ def _stored(draft: BillDraft, change: Change) -> Draft:
             "company": draft.company,
             "gross_amount": draft.gross_amount,
             "lines": [
-                {"line": x.line, "account": x.account_code, "aid": x.aid, "amount": x.amount} for x in draft.lines
+                {
+                    "line": x.line,
+                    "account": x.account_code,
+                    "aid": x.aid,
+                    "amount": x.amount,
+                    # What a payment of the bill is booked on, when it is not a voucher's.
+                    "business_unit": x.business_unit,
+                    "object": x.object,
+                    "subsidiary": x.subsidiary,
+                    "subledger": x.subledger,
+                    "subledger_type": x.subledger_type,
+                    "description": x.description,
+                }
+                for x in draft.lines
             ],
             **draft.details,
         },

@@ -6,12 +6,15 @@ what is made of any of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from jdebill_pipelines.bill.models import Vendor
+from jdebill_pipelines.bill.client import BillClient
+from jdebill_pipelines.bill.codec import convert
+from jdebill_pipelines.bill.models import Account, Bill, Department, Vendor
 from jdebill_pipelines.steps.context import Mode, StepContext
+from jdebill_pipelines.store.store import Store
 
 # BILL's updatedTime is its own clock's; what is written while a list is read may carry an earlier time.
 OVERLAP = timedelta(minutes=5)
@@ -38,11 +41,23 @@ def refresh_vendors(ctx: StepContext) -> int:
 
 
 def refresh_classifications(ctx: StepContext, kind: str) -> int:
-    """Mirror ``accounts`` or ``departments`` whole: BILL documents no filter on their times."""
-    listed: Iterable[Any] = ctx.bill().accounts.list() if kind == "accounts" else ctx.bill().departments.list()
-    rows = list(listed)
+    """Mirror ``accounts`` or ``departments`` whole: BILL documents no filter on their times.
+
+    Where no row of the list shows what they are found by (number, short name), each is read by itself; a whole one in
+    the mirror that has not changed since is not read again.
+    """
+    service: Any = ctx.bill().accounts if kind == "accounts" else ctx.bill().departments
+    rows = list(service.list())
+    if not any(_distinguished(row) for row in rows):
+        mirrored = (convert(row["raw"], type(rows[0])) for row in ctx.store.mirror.read(kind)) if rows else ()
+        known = {(row.id, row.updated_time): row for row in mirrored if row.updated_time and _distinguished(row)}
+        rows = [known.get((row.id, row.updated_time)) or service.get(row.id) for row in rows]
     ctx.store.mirror.replace(kind, rows, run_id=ctx.run_id, seen_at=ctx.now)
     return len(rows)
+
+
+def _distinguished(row: Account | Department) -> bool:
+    return bool(row.number if isinstance(row, Account) else row.short_name)
 
 
 def refresh_bills(ctx: StepContext) -> int:
@@ -52,12 +67,29 @@ def refresh_bills(ctx: StepContext) -> int:
     if since is not None:
         bills = list(client.bills.list_changed(since))
         ctx.store.mirror.put("bills", bills, run_id=ctx.run_id, seen_at=ctx.now)
+        count = len(bills)
     else:
-        bills = [row for batch in client.bills.list_all_parallel() for row in batch]
-        ctx.store.mirror.replace("bills", bills, run_id=ctx.run_id, seen_at=ctx.now)
+        count = mirror_all_bills(client, ctx.store, run_id=ctx.run_id, seen_at=ctx.now)
     credits_ = list(client.vendor_credits.list())
     ctx.store.mirror.replace("vendor_credits", credits_, run_id=ctx.run_id, seen_at=ctx.now)
-    return len(bills) + len(credits_)
+    return count + len(credits_)
+
+
+def mirror_all_bills(client: BillClient, store: Store, *, run_id: str, seen_at: datetime) -> int:
+    """List every bill and put the whole list in the mirror's place, taking in pages while others are on their way.
+
+    Returns how many bills were listed.
+    """
+    count = 0
+
+    def listed() -> Iterator[Bill]:
+        nonlocal count
+        for batch in client.bills.list_all_parallel():
+            count += len(batch)
+            yield from batch
+
+    store.mirror.replace("bills", listed(), run_id=run_id, seen_at=seen_at)
+    return count
 
 
 def _thin(rows: list[Vendor]) -> list[Vendor]:

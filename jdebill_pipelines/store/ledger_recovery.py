@@ -5,12 +5,39 @@ Does not belong here: the looking up on the other side (steps/).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from jdebill_pipelines.store.ledger_types import Claim, WriteRecord
 from jdebill_pipelines.store.releases import check_content
 from jdebill_pipelines.store.scope import Part
+
+
+class ConfirmedWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """A document that the other side holds, as it was written.
+
+    Attributes:
+        remote_id: there.
+        details: what the link says besides.
+        confirmed_at: by the database's clock; the other side had it a little before.
+    """
+
+    natural_key: str
+    operation: str
+    content: dict[str, Any]
+    content_hash: str
+    remote_id: str
+    details: dict[str, Any]
+    confirmed_at: datetime
+    run_id: str
+    period: str
+    amount: Decimal | None
+    currency: str
+    party: str
 
 
 class Recovery(Part):
@@ -73,6 +100,19 @@ class Recovery(Part):
         """Return the writes that a run touched last."""
         return self._read("run_id = :run_id ORDER BY id", run_id=run_id)
 
+    def confirmed(
+        self, kind: str, keys: Iterable[str] | None = None, *, operation: str | None = None
+    ) -> list[ConfirmedWrite]:
+        """Return what is linked, with the content that was confirmed last; what was matched only has none.
+
+        Args:
+            kind: of the documents.
+            keys: only these natural keys.
+            operation: only what this operation confirmed last.
+        """
+        found = self.select(_CONFIRMED, kind=kind, keys=None if keys is None else list(keys), operation=operation)
+        return [ConfirmedWrite(**row) for row in found]
+
     def counts(self, run_id: str) -> dict[str, int]:
         """Return how many writes of a run are in which state."""
         found = self.select(
@@ -100,4 +140,15 @@ WHERE w.id IN (
   ORDER BY o.id LIMIT :limit FOR UPDATE SKIP LOCKED)
 RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operation, w.content, w.content_hash, w.payload,
   w.remote_id, w.period, w.amount, w.currency, w.party, w.attempts
+"""
+_CONFIRMED = """
+SELECT l.natural_key, w.operation, w.content, w.content_hash, l.remote_id, l.details, l.confirmed_at, l.run_id,
+  w.period, w.amount, w.currency, w.party
+FROM jdebill.links l CROSS JOIN LATERAL (
+  SELECT o.* FROM jdebill.writes o WHERE o.connection = l.connection AND o.kind = l.kind
+  AND o.natural_key = l.natural_key AND o.state = 'confirmed' ORDER BY o.generation DESC LIMIT 1) AS w
+WHERE l.connection = :connection AND l.kind = :kind
+AND (CAST(:keys AS text[]) IS NULL OR l.natural_key = ANY(:keys))
+AND (CAST(:operation AS text) IS NULL OR w.operation = :operation)
+ORDER BY l.natural_key
 """

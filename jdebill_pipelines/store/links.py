@@ -5,7 +5,7 @@ Does not belong here: deciding that two things are the same (domain/) and the wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -77,6 +77,22 @@ class Links(Part):
                 )
             return self.run(tx, _UPSERT, run_id=run_id, rows=as_json(rows)).rowcount
 
+    def note(self, kind: str, details: Mapping[str, Mapping[str, Any]]) -> int:
+        """Add details to links by natural key; when and by which run they were confirmed stays."""
+        rows = [{"natural_key": key, "details": dict(more)} for key, more in details.items()]
+        with self.scope.transaction() as tx:
+            return self.run(tx, _NOTE, kind=kind, rows=as_json(rows)).rowcount
+
+    def lacking(self, kind: str, member: str) -> list[str]:
+        """Return the natural keys of links whose details do not have a member yet."""
+        found = self.select(
+            "SELECT natural_key FROM jdebill.links WHERE connection = :connection AND kind = :kind "
+            "AND NOT jsonb_exists(details, :member) ORDER BY confirmed_at, natural_key",
+            kind=kind,
+            member=member,
+        )
+        return [row["natural_key"] for row in found]
+
     def remove(self, kind: str, keys: Iterable[str]) -> int:
         """Forget links, for example of a vendor that turned out not to be the same; returns how many."""
         with self.scope.transaction() as tx:
@@ -122,3 +138,8 @@ ON CONFLICT (connection, kind, natural_key) DO UPDATE SET
   remote_id = excluded.remote_id, content_hash = excluded.content_hash, origin = excluded.origin,
   archived = excluded.archived, details = excluded.details, run_id = excluded.run_id, confirmed_at = now()
 """  # noqa: S608 - built from constants
+_NOTE = """
+UPDATE jdebill.links l SET details = l.details || r.details
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(natural_key text, details jsonb)
+WHERE l.connection = :connection AND l.kind = :kind AND l.natural_key = r.natural_key
+"""

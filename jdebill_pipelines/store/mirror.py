@@ -19,7 +19,7 @@ from jdebill_pipelines.store.locks import lock_in
 from jdebill_pipelines.store.schema.mirror import MIRROR
 from jdebill_pipelines.store.scope import Part, Row
 
-_CHUNK = 2_000
+_CHUNK = 500
 Source = msgspec.Struct | Mapping[str, Any] | bytes
 
 

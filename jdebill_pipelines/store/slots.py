@@ -4,7 +4,8 @@ Belongs here: the shared gate and the shared session cache. Not here: retrying, 
 
 A slot is a PostgreSQL advisory lock on a connection of its own, so a process that dies gives its slots back at once.
 Whoever waits queues on a turnstile lock, which PostgreSQL hands on in order of arrival; only its holder looks for a
-free slot. That is fair over processes, and it polls in one place instead of in every waiting thread.
+free slot. That is fair over processes, and it polls in one place instead of in every waiting thread. Where nobody waits
+and a slot is free, turnstile and slot are passed in one statement.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from jdebill_pipelines.store.locks import advisory_lock
 
 MAX_IN_FLIGHT = 3
 _POLL_SECONDS = 0.002
+_LONG_POLL_SECONDS = 0.05
 _QUEUE_MILLISECONDS = 5_000
+_REMEMBER_SECONDS = 3.0  # of a session: its end by new credentials is seen that late at most
 
 
 class PgCallGate:
@@ -60,6 +63,7 @@ class PgCallGate:
         self._space = int.from_bytes(name[:4], "big", signed=True)
         self._numbers = tuple(range(1, max_in_flight + 1))
         self._turn = threading.Lock()  # one thread of this process at the turnstile at a time
+        self._freed = threading.Event()  # a slot of this process was given back
         self._sql = threading.Lock()  # one statement at a time on the connection that holds the slots
         self._held: set[int] = set()
         self._epoch = 0  # grows when the connection that held the slots is lost
@@ -110,13 +114,18 @@ class PgCallGate:
     def _enter(self) -> tuple[int, int]:
         self._after_fork()
         with self._turn:
+            number = self._try(_WALK_IN)
+            if number > 0:
+                return self._epoch, number
             turnstile = self._queue_up()
             try:
                 while True:
-                    number = self._try()
-                    if number:
+                    self._freed.clear()
+                    number = self._try(_TAKE)
+                    if number > 0:
                         return self._epoch, number
-                    time.sleep(_POLL_SECONDS)
+                    # Our own slots tell when they are free; those of other processes must be looked at.
+                    self._freed.wait(_POLL_SECONDS if len(self._held) < len(self._numbers) else _LONG_POLL_SECONDS)
             finally:
                 with contextlib.suppress(psycopg2.Error):  # a lost connection has given the lock back already
                     self._execute(turnstile, "SELECT pg_advisory_unlock(%s, 0)", (self._space,))
@@ -135,15 +144,16 @@ class PgCallGate:
                 return self._queueing
             return turnstile
 
-    def _try(self) -> int:
+    def _try(self, statement: str) -> int:
+        """Take a free slot: its number, 0 when there is none, -1 when others queue for one."""
         with self._sql:
             free = [number for number in self._numbers if number not in self._held]
             if not free:
                 return 0
             # CASE tries one after the other and stops at the first it gets.
             tries = " ".join(f"WHEN pg_try_advisory_lock({self._space}, {number}) THEN {number}" for number in free)
-            number = int(self._query(f"SELECT CASE {tries} ELSE 0 END", {})[0])
-            if number:
+            number = int(self._query(statement.format(tries=tries, space=self._space), {})[0])
+            if number > 0:
                 self._held.add(number)
             return number
 
@@ -157,6 +167,7 @@ class PgCallGate:
             except psycopg2.Error:
                 # The connection is gone, and the lock with it. The next call opens another.
                 self._forget()
+        self._freed.set()
 
     def _query(self, sql: str, values: dict[str, Any]) -> tuple[Any, ...]:
         self._after_fork()
@@ -203,11 +214,13 @@ class PgCallGate:
             self._holding = self._queueing = None
             self._held = set()
             self._epoch += 1
-            self._turn, self._sql = threading.Lock(), threading.Lock()
+            self._turn, self._sql, self._freed = threading.Lock(), threading.Lock(), threading.Event()
 
 
 class PgSessionCache:
     """The BILL session shared by all processes, encrypted in the database.
+
+    Every call carries the session: a process asks the database for it every few seconds, and whenever BILL refused it.
 
     Args:
         engine: the database.
@@ -226,23 +239,35 @@ class PgSessionCache:
         self._system = system
         self._identity = hashlib.sha256(identity.encode("utf-8")).hexdigest()
         self._where = {"connection": connection, "system": system, "identity": self._identity}
+        self._known: str | None = None
+        self._known_until = 0.0
 
     def get(self) -> str | None:
         """The cached session id, or None."""
+        known = self._known
+        if known is not None and time.monotonic() < self._known_until:
+            return known
         with self._engine.connect() as connection:
             blob = connection.execute(sa.text(_GET), self._where).scalar_one_or_none()
         if blob is None:
             return None
-        return self._cipher.decrypt(self._connection, self._system, bytes(blob)).decode("utf-8")
+        session_id = self._cipher.decrypt(self._connection, self._system, bytes(blob)).decode("utf-8")
+        self._remember(session_id)
+        return session_id
 
     def put(self, session_id: str) -> None:
         """Remember a fresh session id, replacing what was there."""
         blob = self._cipher.encrypt(self._connection, self._system, session_id.encode("utf-8"))
         with self._engine.begin() as connection:
             connection.execute(sa.text(_PUT), {**self._where, "fingerprint": _fingerprint(session_id), "blob": blob})
+        self._remember(session_id)
+
+    def _remember(self, session_id: str) -> None:
+        self._known, self._known_until = session_id, time.monotonic() + _REMEMBER_SECONDS
 
     def drop(self, session_id: str) -> None:
         """Forget the session, but only if it is still this one: another process may have logged in meanwhile."""
+        self._known = None
         with self._engine.begin() as connection:
             connection.execute(sa.text(_DROP), {**self._where, "fingerprint": _fingerprint(session_id)})
 
@@ -254,6 +279,7 @@ class PgSessionCache:
             LockBusy: a login has not ended within two minutes.
         """
         with advisory_lock(self._engine, "login", self._connection, self._system, wait_seconds=120):
+            self._known = None  # another process may have logged in while this one waited
             yield
 
 
@@ -261,6 +287,13 @@ def _fingerprint(session_id: str) -> str:
     return hashlib.sha256(session_id.encode("utf-8")).hexdigest()
 
 
+_TAKE = "SELECT CASE {tries} ELSE 0 END"
+# OFFSET 0 keeps the order: the turnstile is taken, then a slot tried, then the turnstile given back.
+_WALK_IN = """
+SELECT t.number, CASE WHEN t.number >= 0 THEN pg_advisory_unlock({space}, 0) END
+FROM (
+  SELECT CASE WHEN pg_try_advisory_lock({space}, 0) THEN CASE {tries} ELSE 0 END ELSE -1 END AS number OFFSET 0) AS t
+"""
 _UNLOCK = "SELECT pg_advisory_unlock(%(space)s, %(number)s)"
 _HOUR = "date_trunc('hour', clock_timestamp())"
 _SPEND = f"""

@@ -141,6 +141,20 @@ class StagingReads(Part):
             result.update({row[:-1]: row[-1] for row in self._fetch(sql, values)})
         return result
 
+    def extracted_by_key(
+        self, table: JdeTable, items: Sequence[str], keys: Iterable[Sequence[Any]]
+    ) -> dict[tuple[Any, ...], datetime]:
+        """Return the moment that the rows of each key show, the earliest of several; unknown keys are left out."""
+        selected = ", ".join(f"s.{quoted(item)}" for item in items)
+        result: dict[tuple[Any, ...], datetime] = {}
+        for join, values in self._key_joins(table, items, keys):
+            sql = (
+                f"SELECT {selected}, min(s.extracted_at) FROM {SCHEMA}.{table.staging_name} s {join} "
+                f"GROUP BY {selected}"
+            )
+            result.update({row[:-1]: row[-1] for row in self._fetch(sql, values)})
+        return result
+
     def count(self, table: JdeTable, periods: Sequence[str] | None = None) -> int:
         """Return how many rows are staged, in all or for these months."""
         sql = f"SELECT count(*) FROM {SCHEMA}.{table.staging_name} WHERE connection = %s"

@@ -64,7 +64,7 @@ def test_a_token_refused_right_after_login_is_final_and_explained(ais: FakeAis) 
     client = ais.client()
     with pytest.raises(AuthenticationError, match="device name"):
         read(client)
-    assert ais.logins == 2
+    assert ais.logins == 3
 
 
 def test_405_at_login_names_allowed_hosts(ais: FakeAis) -> None:

@@ -20,6 +20,7 @@ from jdebill_pipelines.bill.webhook_keys import WebhookKeys
 from jdebill_pipelines.config.connection import BillConfig
 from jdebill_pipelines.config.settings import Settings
 from jdebill_pipelines.config.vault import Vault
+from jdebill_pipelines.domain.alerts import AlertContent
 from jdebill_pipelines.receiver.app import build_app
 from jdebill_pipelines.receiver.server import open_engine
 from jdebill_pipelines.sandbox.bill.app import build_bill_app
@@ -285,7 +286,7 @@ def test_silence_is_an_alarm_only_while_payments_change(world: World) -> None:
     assert world.store.due.pending(["payments"])[0].entities == (silent,)
     (alert,) = world.store.alerts.outbox()
     assert alert["fingerprint"] == "webhook:no event although payments changed"
-    assert alert["body"]["rows"] == [{"payment": silent}]
+    assert AlertContent.of(alert["body"]).rows == ({"payment": silent},)
     world.store.inbox.put([InboxEvent(event_id="x", event_type="bill.updated", body=b"{}")])
     assert not webhook_watch.watch(world.runtime, "acme").silent, "an event of this hour is no silence"
 
@@ -311,7 +312,7 @@ def test_payment_that_bill_could_not_make_is_told_with_its_bills(world: World) -
     assert work.since == failed.received_at - webhooks.OVERLAP
     (alert,) = world.store.alerts.outbox()
     assert alert["fingerprint"].startswith("payment:failed:")
-    assert [row["bill"] for row in alert["body"]["rows"]] == [made["id"]]
+    assert [row["bill"] for row in AlertContent.of(alert["body"]).rows] == [made["id"]]
     assert alert["body"]["owner"] == "team:accounts-payable"
 
 

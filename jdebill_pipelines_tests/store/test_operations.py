@@ -44,7 +44,7 @@ def test_rotation_is_all_or_nothing(engine: Engine) -> None:
     assert rotate_all(engine, old, new) == 4
     store = Store(engine, "acme")
     assert new.decrypt("acme", "jde", store.credentials.get("jde") or b"") == b"secret"
-    assert session.get() is None
+    assert PgSessionCache(engine, old, "acme").get() is None
     store.credentials.put("jde", b"garbage")
     with pytest.raises(PermissionError):
         rotate_all(engine, new, Shift(3))
@@ -57,12 +57,11 @@ def test_rotation_is_all_or_nothing(engine: Engine) -> None:
 
 def test_new_login_ends_the_session_of_the_old_one(engine: Engine) -> None:
     """Storing new BILL credentials drops the session that the old ones opened."""
-    cache = PgSessionCache(engine, Shift(1), "acme")
-    cache.put("s1")
+    PgSessionCache(engine, Shift(1), "acme").put("s1")
     Store(engine, "acme").credentials.put("jde", b"x")
-    assert cache.get() == "s1"
+    assert PgSessionCache(engine, Shift(1), "acme").get() == "s1"
     Store(engine, "acme").credentials.put("bill", b"x")
-    assert cache.get() is None
+    assert PgSessionCache(engine, Shift(1), "acme").get() is None
 
 
 def test_runs_tell_who_did_what(store: Store) -> None:

@@ -27,11 +27,30 @@ Source = Callable[[Table], "Sequence[Row] | None"]
 
 
 @dataclass(frozen=True)
+class Span:
+    """Values of a column from `low` to `high`, both included; None is open."""
+
+    item: str
+    low: Any
+    high: Any
+
+    def meet(self, other: Span) -> Span:
+        """What both hold of the same column."""
+        lows = [low for low in (self.low, other.low) if low is not None]
+        highs = [high for high in (self.high, other.high) if high is not None]
+        return Span(self.item, max(lows, default=None), min(highs, default=None))
+
+
+@dataclass(frozen=True)
 class Filter:
-    """A test of a row, and a way to find candidates by index (None: all rows must be looked at)."""
+    """A test of a row, and a way to find candidates by index (None: all rows must be looked at).
+
+    Whatever passes the test is within `span`, where there is one.
+    """
 
     test: Test
     source: Source
+    span: Span | None = None
 
 
 def no_index(_: Table) -> None:
@@ -173,7 +192,9 @@ def _compare_filter(item: str, operator: str, values: list[Value], blank: Value)
     low = None if operator.startswith("LESS") else first
     high = None if operator.startswith("GREATER") else last
     return Filter(
-        lambda row: test(comparable(item, row.get(item, blank))), lambda table: table.between(item, low, high)
+        lambda row: test(comparable(item, row.get(item, blank))),
+        lambda table: table.between(item, low, high),
+        Span(item, low, high),
     )
 
 
@@ -189,8 +210,20 @@ def _join(filters: list[Filter], *, every: bool) -> Filter | None:
     tests = [f.test for f in filters]
     sources = [f.source for f in filters]
     if every:
-        return Filter(lambda row: all(test(row) for test in tests), lambda table: _smallest(table, sources))
+        spans: dict[str, Span] = {}
+        for span in (f.span for f in filters if f.span is not None):
+            spans[span.item] = span.meet(spans[span.item]) if span.item in spans else span
+        ranges = [_within(span) for span in spans.values()]
+        return Filter(
+            lambda row: all(test(row) for test in tests),
+            lambda table: _smallest(table, [*ranges, *sources]),
+            next(iter(spans.values()), None),
+        )
     return Filter(lambda row: any(test(row) for test in tests), lambda table: _union(table, sources))
+
+
+def _within(span: Span) -> Source:
+    return lambda table: table.between(span.item, span.low, span.high)
 
 
 def _smallest(table: Table, sources: list[Source]) -> Sequence[Row] | None:

@@ -5,6 +5,7 @@ Belongs here: BROWSE, COUNT, and dispatch of AGGREGATION. Not here: conditions, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,7 @@ def serve(world: AisWorld, session: Session, body: Json, *, version: int) -> Ans
     world.queries[table.definition.name] += 1
     request = _read(world, session, table, body, version)
     executed = flag(body.get("findOnEntry"), "findOnEntry")
-    rows = find(world, request) if executed else []
+    rows = find(world, request, all_rows=kind != "BROWSE") if executed else []
     if kind == "COUNT":
         return Answer({f"ds_{table.definition.name}": {"count": len(rows)}, "sysErrors": []})
     if kind == "AGGREGATION":
@@ -172,11 +173,20 @@ def _page_size(world: AisWorld, given: Any) -> int | None:
     return size
 
 
-def find(world: AisWorld, request: DataRequest) -> Sequence[Row]:
-    """All rows of a request in its order, the hidden ones left out."""
+def find(world: AisWorld, request: DataRequest, *, all_rows: bool = True) -> Sequence[Row]:
+    """The rows of a request in its order, the hidden ones left out.
+
+    Args:
+        world: the installation.
+        request: what is asked.
+        all_rows: else, where nobody can ask for a next page, no more than the page and one row that shows that there
+            is more: a database stops there, too.
+    """
     table, switches = request.table, world.switches
-    rows = _matching(table, request.filter, request.order if switches.order_by else ())
     hidden = switches.row_security.get(table.definition.name)
+    stop = not (all_rows or request.cursor or hidden or switches.unordered == "shuffled" or request.page_size is None)
+    most = (request.page_size or 0) + 1 if stop else None
+    rows = _matching(table, request.filter, request.order if switches.order_by else (), most)
     if hidden:
         rows = [row for row in rows if not any(str(row.get(item, "")) in values for item, values in hidden.items())]
     if switches.unordered == "shuffled" and not (request.order and switches.order_by):
@@ -185,13 +195,18 @@ def find(world: AisWorld, request: DataRequest) -> Sequence[Row]:
     return rows
 
 
-def _matching(table: Table, wanted: Filter | None, order: Order) -> Sequence[Row]:
+def _matching(table: Table, wanted: Filter | None, order: Order, most: int | None) -> Sequence[Row]:
     if wanted is None:
         return table.sorted(order) if order else table.rows()
-    candidates = wanted.source(table)
-    if candidates is None or len(candidates) * 2 > len(table):
-        candidates, order = (table.sorted(order) if order else table.rows()), ()
-    found = [row for row in candidates if wanted.test(row)]
+    span = wanted.span
+    candidates: Sequence[Row] | None
+    if span is not None and order and order[0] == (span.item, False):
+        candidates, order = table.between(span.item, span.low, span.high, order), ()
+    else:
+        candidates = wanted.source(table)
+        if candidates is None or len(candidates) * 2 > len(table):
+            candidates, order = (table.sorted(order) if order else table.rows()), ()
+    found = list(itertools.islice((row for row in candidates if wanted.test(row)), None if order else most))
     return table.sort(found, order) if order else found
 
 

@@ -88,9 +88,16 @@ class Table:
             self._by_value[item] = index
         return index.get(value, [])
 
-    def between(self, item: str, low: Any, high: Any) -> Sequence[Row]:
-        """The rows whose column is at least `low` and at most `high` (None: open), by index."""
-        rows = self.sorted(((item, False),))
+    def between(self, item: str, low: Any, high: Any, order: Order = ()) -> Sequence[Row]:
+        """The rows whose column is at least `low` and at most `high` (None: open), by index.
+
+        Args:
+            item: the column.
+            low: lowest value.
+            high: highest value.
+            order: of the rows; it begins with the column, ascending. Default: the column alone.
+        """
+        rows = self.sorted(order or ((item, False),))
         values = self._sort_values.get(item)
         if values is None:
             blank = self.definition.blank(item)

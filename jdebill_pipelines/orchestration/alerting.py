@@ -1,0 +1,198 @@
+"""Sensors that tell people: of failed checks, failed and canceled runs, held documents, work given up.
+
+Belongs here: reading Dagster's event log. Does not belong here: words, windows and channels (alerts/, store).
+Open-source Dagster alerts on nothing by itself: a failed check that is not blocking leaves its run a success.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dagster as dg
+import msgspec
+from sqlalchemy.exc import OperationalError
+
+from jdebill_pipelines.alerts import causes
+from jdebill_pipelines.alerts.causes import Alert, FailedCheck, FailedStep
+from jdebill_pipelines.alerts.sending import channels_of, deliver, offer
+from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.orchestration.assets import OWNERS
+from jdebill_pipelines.orchestration.keys import CONNECTION_TAG, safe_name
+from jdebill_pipelines.steps.runtime import Runtime
+from jdebill_pipelines.store.quarantine import REFUSED, HeldRow
+from jdebill_pipelines.store.store import Store
+
+WILL_RETRY_TAG = "dagster/will_retry"
+# What `metadata.of_check` calls things.
+_ROWS, _TOTAL, _HELD = "failures", "failing rows", "documents held"
+_CHECK_FAILED = "DagsterAssetCheckFailedError"
+_GATE_OWNER = "team:accounts-payable"
+# A status sensor moves on when its function raises, and the run would never be told of.
+_ATTEMPTS, _PAUSE_SECONDS = 3, 2.0
+
+
+def build_alert_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDefinition]:
+    """The sensors of a connection: finished, failed and canceled runs, and the sender of the outbox."""
+    name = safe_name(connection.name)
+
+    @dg.run_status_sensor(
+        name=f"{name}_alerts_of_finished_runs",
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of failed checks and held documents of runs that succeeded.",
+    )
+    def finished(context: dg.RunStatusSensorContext) -> None:
+        _told(connection, runtime, context, lambda _checks: [])
+
+    @dg.run_failure_sensor(
+        name=f"{name}_alerts_of_failed_runs",
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of failed runs, their failed checks and held documents; not when another attempt follows.",
+    )
+    def failed(context: dg.RunFailureSensorContext) -> None:
+        _told(connection, runtime, context, lambda checks: _failure(context, checks))
+
+    @dg.run_status_sensor(
+        name=f"{name}_alerts_of_canceled_runs",
+        run_status=dg.DagsterRunStatus.CANCELED,
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of canceled runs.",
+    )
+    def canceled(context: dg.RunStatusSensorContext) -> None:
+        run = context.dagster_run
+        _told(connection, runtime, context, lambda _checks: [causes.run_canceled(run.job_name, run.run_id)])
+
+    @dg.sensor(
+        name=f"{name}_alerts_sender",
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Sends the alerts in the outbox and tells of work that was given up.",
+    )
+    def sender(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        store = runtime.store(connection.name)
+        context.update_cursor(_tell_given_up(connection, store, context.cursor))
+        done = deliver(store, connection)
+        if not channels_of(connection):
+            return dg.SkipReason("no channel is configured: alerts.urls_env names no variable, or it is empty")
+        return dg.SkipReason(f"sent {done.sent}, failed and tried again {done.failed}, given up {done.given_up}")
+
+    return [finished, failed, canceled, sender]
+
+
+def failed_checks(instance: dg.DagsterInstance, run_id: str, connection: str) -> list[FailedCheck]:
+    """The checks of a connection's assets that failed in a run, whatever their severity."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    found = []
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        evaluation: Any = event.event_specific_data if event else None
+        if evaluation is None or evaluation.passed or evaluation.asset_key.path[0] != connection:
+            continue
+        asset = "/".join(evaluation.asset_key.path[1:])
+        metadata = {label: value.value for label, value in evaluation.metadata.items() if label != _ROWS}
+        table = evaluation.metadata.get(_ROWS)
+        total = metadata.pop(_TOTAL, 0)
+        found.append(
+            FailedCheck(
+                asset=asset,
+                name=evaluation.check_name,
+                summary=evaluation.description or "",
+                severity=evaluation.severity.value,
+                owner=", ".join(OWNERS.get(asset.split("/", 1)[0], [causes.ENGINEERS])),
+                rows=[dict(r.data) for r in table.records] if isinstance(table, dg.TableMetadataValue) else [],
+                total=total if isinstance(total, int) else 0,
+                facts={label: str(value) for label, value in metadata.items()},
+            )
+        )
+    return found
+
+
+def newly_held(store: Store, run_id: str, checks: Sequence[FailedCheck]) -> dict[str, list[HeldRow]]:
+    """What a run put into the quarantine and no failed check of it shows, by gate."""
+    found: dict[str, list[HeldRow]] = {}
+    shown_by_check = any(_HELD in check.facts for check in checks)
+    for row in store.quarantine.open():
+        if row.run_id == run_id:
+            found.setdefault(row.gate, []).append(row)
+    for gate in list(found) if shown_by_check else ():
+        judged = {(row["kind"], row["document"]) for row in store.verdicts.failing(gate)}
+        found[gate] = [r for r in found[gate] if r.rule == REFUSED or (r.kind, r.natural_key) not in judged]
+    return {gate: rows for gate, rows in found.items() if rows}
+
+
+def _told(
+    connection: Connection,
+    runtime: Runtime,
+    context: dg.RunStatusSensorContext,
+    of_run: Callable[[Sequence[FailedCheck]], list[Alert]],
+) -> None:
+    run = context.dagster_run
+    if run.tags.get(WILL_RETRY_TAG) == "true" or not _is_of(run, connection.name):
+        return
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            checks = failed_checks(context.instance, run.run_id, connection.name)
+            store = runtime.store(connection.name)
+            alerts = [causes.check_failed(check, run.run_id) for check in checks]
+            alerts += of_run(checks)
+            alerts += [
+                causes.quarantine_grew(gate, rows, run.run_id, owner=_GATE_OWNER)
+                for gate, rows in newly_held(store, run.run_id, checks).items()
+            ]
+            for alert in alerts:
+                offer(store, alert, window_minutes=connection.alerts.window_minutes)
+            return
+        except OperationalError:
+            # Offered twice is told once.
+            if attempt == _ATTEMPTS:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _failure(context: dg.RunFailureSensorContext, checks: Sequence[FailedCheck]) -> list[Alert]:
+    """The alert about a failed run; none when all that failed are checks, which have alerts of their own."""
+    steps, only_checks = [], bool(checks)
+    for event in context.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        kind = (error.cls_name if error else None) or "step failure"
+        if kind == _CHECK_FAILED:
+            continue
+        only_checks = False
+        steps.append(FailedStep(event.step_key or "", kind, _message(error.message if error else "", kind)))
+    if only_checks:
+        return []
+    run = context.dagster_run
+    return [causes.run_failed(run.job_name, run.run_id, steps, context.failure_event.message or "")]
+
+
+def _message(text: str, kind: str) -> str:
+    """The message without the class that Dagster writes before it."""
+    head, separator, rest = text.strip().partition(": ")
+    return rest if separator and head.rsplit(".", 1)[-1] == kind else text.strip()
+
+
+def _is_of(run: dg.DagsterRun, connection: str) -> bool:
+    """Whether a run is of this connection: by its tag, or (started in the UI) by what it materializes or checks."""
+    tag = run.tags.get(CONNECTION_TAG)
+    if tag is not None:
+        return tag == connection
+    keys = [*(run.asset_selection or ()), *(check.asset_key for check in run.asset_check_selection or ())]
+    return any(key.path[0] == connection for key in keys)
+
+
+def _tell_given_up(connection: Connection, store: Store, cursor: str | None) -> str:
+    """Tell of work that was given up since; the cursor holds the entries that were told already."""
+    known: set[int] = set(msgspec.json.decode(cursor, type=list[int])) if cursor else set()
+    now: set[int] = set()
+    for work in store.due.given_up():
+        if not set(work.ids) <= known:
+            offer(store, causes.work_given_up(work), window_minutes=connection.alerts.window_minutes)
+        now |= set(work.ids)
+    return msgspec.json.encode(sorted(now)).decode("ascii")

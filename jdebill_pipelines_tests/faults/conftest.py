@@ -1,0 +1,14 @@
+"""Fixtures of the whole loop."""
+
+from __future__ import annotations
+
+from jdebill_pipelines_tests.support.fixtures import (
+    clean_environment,
+    dagster_folder,
+    dagster_template,
+    loop_database,
+    tiny_company,
+    world,
+)
+
+__all__ = ["clean_environment", "dagster_folder", "dagster_template", "loop_database", "tiny_company", "world"]

@@ -1,0 +1,150 @@
+"""The whole loop over the two real simulators, step by step, without Dagster: what the tests of payments drive."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from jdebill_pipelines.orchestration.catalog import CATALOG, PAYMENT_PATHS
+from jdebill_pipelines.orchestration.checks import CHECKS
+from jdebill_pipelines.orchestration.running import month_range
+from jdebill_pipelines.sandbox.serve import SandboxProcess
+from jdebill_pipelines.steps import postings
+from jdebill_pipelines.steps.context import CheckOutcome, Mode, StepContext, StepResult
+from jdebill_pipelines.steps.runtime import Runtime
+from jdebill_pipelines.store.store import Store
+
+NAME = "acme"
+D = Decimal
+
+
+@dataclass
+class Loop:
+    """One connection between the simulators."""
+
+    sandbox: SandboxProcess
+    runtime: Runtime
+    start: date
+    settling_seconds: int = 900
+    results: dict[str, StepResult] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        return self.runtime.store(NAME)
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """From the connection's start to next month: a payment may be processed on the first of it."""
+        today = datetime.now(UTC).date()
+        after = date(today.year + today.month // 12, today.month % 12 + 1, 1)
+        return month_range(f"{self.start:%Y-%m}", f"{after:%Y-%m}")
+
+    def context(self, path: str, mode: Mode, run_id: str, periods: tuple[str, ...] | None = None) -> StepContext:
+        return self.runtime.context(
+            NAME,
+            run_id=run_id,
+            asset_key=f"{NAME}/{path}",
+            mode=mode,
+            periods=self.months if periods is None else periods,
+            actor="test",
+        )
+
+    def run(
+        self, paths: Iterable[str], mode: Mode = Mode.FULL, periods: tuple[str, ...] | None = None
+    ) -> dict[str, StepResult]:
+        """Make assets in the order of the catalog, as one run; a closed gate stops what follows."""
+        wanted, run_id = set(paths), uuid.uuid4().hex
+        for row in CATALOG:
+            if row.path not in wanted:
+                continue
+            ctx = self.context(row.path, mode, run_id, periods)
+            if row.path == "jde/postings":
+                made = postings.write_postings(ctx, settling_seconds=self.settling_seconds, look_seconds=0.0)
+            else:
+                made = row.step(ctx)
+            self.results[row.path] = made
+            for check in CHECKS:
+                if check.path == row.path and check.blocking:
+                    outcome = check.ask(ctx)
+                    assert outcome.passed, (row.path, outcome.summary)
+        return self.results
+
+    def documents(self) -> None:
+        """JDE to BILL, everything."""
+        self.run(row.path for row in CATALOG if row.path not in PAYMENT_PATHS)
+
+    def payments(self, mode: Mode = Mode.DELTA) -> StepResult:
+        """BILL's payments to JDE; returns what was posted."""
+        self.run(PAYMENT_PATHS, mode, self.months[-2:] if mode is Mode.DELTA else None)
+        return self.results["jde/postings"]
+
+    def check(self, path: str, name: str) -> CheckOutcome:
+        row = next(c for c in CHECKS if (c.path, c.name) == (path, name))
+        return row.ask(self.context(path, Mode.FULL, "check"))
+
+    def clerk(self, action: str, **body: Any) -> Any:
+        return self.sandbox.control_bill(f"clerk/{action}", body)
+
+    def table(self, name: str, **where: Any) -> list[dict[str, Any]]:
+        """Rows of a JDE table as it is now."""
+        rows = self.sandbox.control_ais(f"tables/{name}")
+        return [row for row in rows if all(_same(row.get(k), v) for k, v in where.items())]
+
+    def open_bills(self, source: str = "F0411") -> list[dict[str, Any]]:
+        """Bills that we wrote and nobody has paid, dearest first; with ``jde``, the key of their document."""
+        found = []
+        drafts = {d.natural_key: d for d in self.store.drafts.read("bills", kinds=["bill"])}
+        links = self.store.links.by_remote("bill")
+        for bill in self.sandbox.control_bill("bills"):
+            link = links.get(bill["id"])
+            if link is None or bill.get("archived") or bill["paymentStatus"] != "UNPAID":
+                continue
+            draft = drafts[link.natural_key]
+            if draft.source == source:
+                found.append({**bill, "jde": link.natural_key, "currency": draft.currency})
+        return sorted(found, key=lambda b: -b["amount"])
+
+    def voucher(self, key: str) -> list[dict[str, Any]]:
+        """The pay items of a voucher."""
+        company, kind, number = key.split("-")
+        return self.table("F0411", KCO=company, DCT=kind, DOC=int(number))
+
+    def open_amount(self, key: str, item: str = "AAP") -> Decimal:
+        """What is open of a voucher."""
+        return sum((D(row.get(item, 0)) for row in self.voucher(key)), D(0))
+
+    def paid_rows(self, key: str) -> list[dict[str, Any]]:
+        """F0414 rows of a voucher that are no voids."""
+        company, kind, number = key.split("-")
+        rows = self.table("F0414", KCO=company, DCT=kind, DOC=int(number))
+        return [row for row in rows if row.get("DCTM") != "PO"]
+
+    def ledger(self) -> dict[str, Decimal]:
+        """Amounts of F0911 (AA) by account."""
+        found: dict[str, Decimal] = {}
+        for row in self.table("F0911"):
+            if row.get("LT") == "AA":
+                found[row["AID"]] = found.get(row["AID"], D(0)) + D(row.get("AA", 0))
+        return found
+
+    def postings(self, operation: str = "post", kind: str = "posting") -> list[Any]:
+        return self.store.writes.confirmed(kind, operation=operation)
+
+    def held(self, gate: str = "postings") -> list[tuple[str, str]]:
+        return [(row.kind, row.rule) for row in self.store.quarantine.open(gate)]
+
+    def calls(self, orchestration: str) -> int:
+        """How often an orchestration has done its work."""
+        return int(self.sandbox.control_ais("state")["written"].get(orchestration, 0))
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    return found == wanted or (found is None and wanted == "") or str(found) == str(wanted)
+
+
+def total(rows: Sequence[dict[str, Any]], item: str) -> Decimal:
+    return sum((D(row.get(item, 0)) for row in rows), D(0))
