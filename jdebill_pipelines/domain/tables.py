@@ -6,7 +6,7 @@ Does not belong here: how they are read (jde/), where they are staged (store/) o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -30,6 +30,7 @@ class JdeTable:
         page_key: numeric key item that keyset paging may walk, or None.
         period_date: the date item whose month is the partition of a row, or None for snapshots.
         updated_date, updated_time: the audit items that tell when a row changed, or None.
+        area: which of our copies: ``stg`` is what the documents are made of, ``aud`` the whole ledgers of the audit.
     """
 
     name: str
@@ -39,11 +40,17 @@ class JdeTable:
     period_date: str | None = None
     updated_date: str | None = None
     updated_time: str | None = None
+    area: str = "stg"
 
     @property
     def staging_name(self) -> str:
         """Name of the staging table that holds the rows."""
-        return f"stg_{self.name.lower()}"
+        return f"{self.area}_{self.name.lower()}"
+
+    @property
+    def log_name(self) -> str:
+        """Name in the log of extractions: each area is read by itself."""
+        return self.name if self.area == "stg" else self.staging_name
 
 
 _KIND = {"$": Kind.TEXT, "#": Kind.NUMBER, "@": Kind.DATE, "!": Kind.TIME}
@@ -191,3 +198,6 @@ TABLES: dict[str, JdeTable] = {
         F0902,
     )
 }
+
+# The audit reads whole ledgers, of every document type and from before the connection's start: copies of their own.
+AUDITED: dict[str, JdeTable] = {t.name: replace(t, area="aud") for t in (F0411, F0911, F0413, F0414, F0011, F0902)}

@@ -173,7 +173,7 @@ class Staging(StagingReads):
         load = _Load(self.scope.connection, table, list(table.columns))
         with self.scope.transaction() as tx:
             load.keys_table(tx, "parents", table.key, listed)
-            lock_in(tx, "staging", self.scope.connection, table.name)
+            lock_in(tx, "staging", self.scope.connection, table.log_name)
             return tx.execute(
                 sa.text(f"DELETE FROM {load.target} s USING parents i WHERE s.connection = :c AND {load.match}"),
                 {"c": self.scope.connection},
@@ -206,7 +206,7 @@ class _Incoming:
         try:
             self._load.copy(tx, self._pages, self._periods_of)
             # Only now: a slow source must not keep others from the table.
-            lock_in(tx, "staging", self._scope.connection, self._load.table.name)
+            lock_in(tx, "staging", self._scope.connection, self._load.table.log_name)
         except BaseException as error:
             self._manager.__exit__(type(error), error, error.__traceback__)
             raise
@@ -352,7 +352,7 @@ class _Load:
             ),
             {
                 **values,
-                "table": self.table.name,
+                "table": self.table.log_name,
                 "mode": mode,
                 "periods": logged,
                 "read": self.read,

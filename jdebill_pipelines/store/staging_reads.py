@@ -167,7 +167,7 @@ class StagingReads(Part):
     def last_extraction(self, table: JdeTable, *, period: str | None = None) -> Extraction | None:
         """Return the latest extraction of a table, or the latest that covered or touched a month; None if never."""
         sql = f"{_EXTRACTIONS} WHERE connection = %s AND table_name = %s"
-        values: list[Any] = [self.scope.connection, table.name]
+        values: list[Any] = [self.scope.connection, table.log_name]
         if period is not None:
             sql += " AND %s = ANY(periods)"
             values.append(period)
@@ -180,7 +180,7 @@ class StagingReads(Part):
         values: list[Any] = [self.scope.connection]
         if table is not None:
             sql += " AND table_name = %s"
-            values.append(table.name)
+            values.append(table.log_name)
         return [Extraction(*row) for row in self._fetch(f"{sql} ORDER BY id DESC LIMIT %s", [*values, limit])]
 
     def _key_joins(

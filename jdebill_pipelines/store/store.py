@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from jdebill_pipelines.store.alerts import Alerts
+from jdebill_pipelines.store.audit import AuditReports
 from jdebill_pipelines.store.credentials import Credentials
 from jdebill_pipelines.store.drafts import Drafts
 from jdebill_pipelines.store.due import Due
@@ -102,3 +103,8 @@ class Store(Scope):
     def alerts(self) -> Alerts:
         """The alerts that wait, and the windows of those that were sent."""
         return Alerts(self)
+
+    @cached_property
+    def audit(self) -> AuditReports:
+        """The reports of the audit."""
+        return AuditReports(self)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from jdebill_pipelines.domain.tables import TABLES, JdeTable, Kind
+from jdebill_pipelines.domain.tables import AUDITED, TABLES, JdeTable, Kind
 from jdebill_pipelines.store.schema.base import metadata, moment, text
 
 BOOKKEEPING = ("connection", "period", "extracted_at", "run_id")
@@ -55,6 +55,7 @@ def staging_table(table: JdeTable, meta: sa.MetaData) -> sa.Table:
 
 
 STAGING: dict[str, sa.Table] = {name: staging_table(table, metadata) for name, table in TABLES.items()}
+AUDIT: dict[str, sa.Table] = {name: staging_table(table, metadata) for name, table in AUDITED.items()}
 
 extractions = sa.Table(
     "extractions",
