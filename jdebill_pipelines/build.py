@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.orchestration.alerting import build_alert_sensors
 from jdebill_pipelines.orchestration.assets import build_assets
 from jdebill_pipelines.orchestration.checks import build_checks
 from jdebill_pipelines.orchestration.jobs import months_job, payments_job, poll_job
 from jdebill_pipelines.orchestration.schedules import build_schedules
 from jdebill_pipelines.orchestration.sensors import build_sensors
+from jdebill_pipelines.orchestration.webhook_watch import build_watch
 from jdebill_pipelines.steps.runtime import Runtime
 
 
@@ -26,10 +29,22 @@ def build_defs(connections: Mapping[str, Connection], *, runtime: Runtime) -> dg
         runtime: opens database, vault and clients; nothing is opened while assembling.
     """
     enabled = [c for c in connections.values() if c.enabled]
+    flows = {c.name: [months_job(c), payments_job(c)] for c in enabled}
+    watches = [build_watch(c, runtime) for c in enabled]
+    jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = []
+    for c in enabled:
+        jobs += [*flows[c.name], poll_job(c, runtime)]
     return dg.Definitions(
         assets=[asset for c in enabled for asset in build_assets(c, runtime)],
         asset_checks=[check for c in enabled for check in build_checks(c, runtime)],
-        jobs=[job for c in enabled for job in (months_job(c), payments_job(c), poll_job(c, runtime))],
-        schedules=[schedule for c in enabled for schedule in build_schedules(c)],
-        sensors=[sensor for c in enabled for sensor in build_sensors(c, runtime)],
+        jobs=[*jobs, *(job for watched, _ in watches for job in watched)],
+        schedules=[
+            *(schedule for c in enabled for schedule in build_schedules(c)),
+            *(schedule for _, schedules in watches for schedule in schedules),
+        ],
+        sensors=[
+            sensor
+            for c in enabled
+            for sensor in (*build_sensors(c, runtime, flows[c.name]), *build_alert_sensors(c, runtime))
+        ],
     )

@@ -3,8 +3,7 @@
 Belongs here: reading Dagster's event log. Does not belong here: words, windows and channels (alerts/, store).
 Open-source Dagster alerts on nothing by itself: a failed check that is not blocking leaves its run a success.
 """
-
-from __future__ import annotations
+# No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import time
 from collections.abc import Callable, Sequence

@@ -5,14 +5,15 @@ Belongs here: sensors over our own tables. None of them calls a vendor.
 # No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.domain.periods import month_of
-from jdebill_pipelines.orchestration.jobs import months_job, payments_job
 from jdebill_pipelines.orchestration.keys import (
     ACTOR_TAG,
     DUE_TAG,
@@ -65,13 +66,22 @@ def payment_periods(store: Store, work: list[DueWork], today: date) -> tuple[str
     return tuple(sorted(found | {p for w in work for p in w.periods})) or (month_of(today),)
 
 
-def build_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDefinition]:
-    """The due sensor of a connection and the two that settle what was due."""
+def build_sensors(
+    connection: Connection, runtime: Runtime, jobs: Sequence[UnresolvedAssetJobDefinition]
+) -> list[dg.SensorDefinition]:
+    """The due sensor of a connection and the two that settle what was due.
+
+    Args:
+        connection: whose.
+        runtime: opens the database.
+        jobs: its months job and its payments job, the same objects that the definitions hold: Dagster takes two equal
+            ones for two jobs of one name.
+    """
     name, months, payments = connection.name, months_job_name(connection.name), payments_job_name(connection.name)
 
     @dg.sensor(
         name=f"{safe_name(name)}_due",
-        jobs=[months_job(connection), payments_job(connection)],
+        jobs=list(jobs),
         minimum_interval_seconds=3,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts one delta run for the payments that are due, and one for everything else that is.",

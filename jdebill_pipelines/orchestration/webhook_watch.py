@@ -2,8 +2,7 @@
 
 Belongs here: when it runs. Does not belong here: what it does (``steps.webhook_watch``).
 """
-
-from __future__ import annotations
+# No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import dagster as dg
 
