@@ -29,7 +29,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "receiver": ("receiver", "receiver", "The webhook process alone."),
     "sandbox": ("sandbox", "sandbox", "Simulated AIS and BILL servers."),
     "sync": ("sync", "sync", "Bring suppliers and documents to BILL now."),
-    "up": ("up", "up", "Database, Dagster UI and daemon on this machine."),
+    "up": ("up", "up", "Database, Dagster UI and daemon, webhook receiver on this machine."),
     "webhooks": ("webhooks", "webhooks", "BILL's webhook subscription: subscribe, status, rotate-key, replay."),
 }
 

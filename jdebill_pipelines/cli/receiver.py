@@ -5,15 +5,42 @@ Belongs here: its options. Does not belong here: what it does (receiver/).
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from jdebill_pipelines.cli.children import free_port
+from jdebill_pipelines.cli.children import Children, answers, free_port
 from jdebill_pipelines.cli.exits import DONE, WrongUse
 from jdebill_pipelines.cli.output import examples
 from jdebill_pipelines.cli.session import with_database
 from jdebill_pipelines.config.connection import load_connections
 from jdebill_pipelines.config.settings import Settings
 from jdebill_pipelines.config.vault import load_vault
+
+_PROGRAM = "from jdebill_pipelines.cli.main import main; main()"
+_START_SECONDS = 60
+
+
+def start(children: Children, *, host: str, port: int) -> str:
+    """Start the receiver as a process of its own and wait until it answers.
+
+    Args:
+        children: gets the process; its environment names database, connections and key.
+        host: where it listens.
+        port: likewise, a free one.
+
+    Returns:
+        Its address, without a path.
+
+    Raises:
+        OtherSideFailed: it ended, or did not answer in time.
+    """
+    children.start("receiver", [sys.executable, "-c", _PROGRAM, "receiver", "--host", host, "--port", str(port)])
+    shown = f"[{host}]" if ":" in host else host
+    local = "127.0.0.1" if host in ("0.0.0.0", "::") else shown  # noqa: S104 - asked for by the caller
+    address = f"http://{local}:{port}"
+    children.wait_for(lambda: answers(f"{address}/healthz"), "the webhook receiver", _START_SECONDS)
+    return address
 
 
 @click.command(epilog=examples("jdebill receiver", "jdebill receiver --host 0.0.0.0 --port 8090"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from jdebill_pipelines.cli import dagster_home
+from jdebill_pipelines.cli import dagster_home, receiver
 from jdebill_pipelines.cli.children import Children, free_port, stop_signals
 from jdebill_pipelines.cli.exits import DONE
 from jdebill_pipelines.cli.output import examples, note
@@ -17,6 +17,9 @@ from jdebill_pipelines.cli.session import with_database
 from jdebill_pipelines.config.checks import is_loopback
 from jdebill_pipelines.config.connection import load_connections
 from jdebill_pipelines.config.settings import Settings
+from jdebill_pipelines.config.vault import VaultError, load_vault
+
+_PORT = click.IntRange(0, 65535)
 
 
 @click.command(
@@ -26,17 +29,20 @@ from jdebill_pipelines.config.settings import Settings
     )
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens; it has no login.")
-@click.option("--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Its port; 0: any.")
+@click.option("--port", type=_PORT, default=3000, show_default=True, help="Its port; 0: any.")
+@click.option("--receiver-host", default="127.0.0.1", show_default=True, help="Where the webhook receiver listens.")
+@click.option("--receiver-port", type=_PORT, default=8090, show_default=True, help="Its port; 0: any.")
 @click.option(
     "--workspace",
     type=click.Path(path_type=Path, dir_okay=False),
     default=dagster_home.WORKSPACE,
     help="Another workspace.yaml than the project's.",
 )
-def up(host: str, port: int, workspace: Path) -> int:
-    """Start the database (unless JDEBILL_DATABASE_URL names one), migrate it, start Dagster's UI and daemon.
+def up(host: str, port: int, receiver_host: str, receiver_port: int, workspace: Path) -> int:
+    """Start the database (unless JDEBILL_DATABASE_URL names one), migrate it, start Dagster and the webhook receiver.
 
-    Ctrl-C stops everything that was started.
+    The receiver is a process of its own: nothing but its /webhooks/ belongs on the internet, behind a proxy with a
+    certificate. Ctrl-C stops everything that was started; so does the end of any of them.
     """
     from jdebill_pipelines.store.engine import migrate
 
@@ -46,16 +52,34 @@ def up(host: str, port: int, workspace: Path) -> int:
         note(f"Warning: the UI has no login, and {host} is reachable from other machines: put a proxy in front of it.")
     with stop_signals() as stop:
         port = free_port(host, port, "--port")
+        missing = _receiver_lacks(settings, bool(enabled))
+        if not missing:
+            receiver_port = free_port(receiver_host, receiver_port, "--receiver-port")
         if settings.database_url is not None:
             migrate(settings.database_url)
         settings = with_database(settings)
         dagster_home.prepare(settings)
         with Children(settings.home / "logs", dagster_home.environment(settings)) as children:
+            events = missing
+            if not missing:
+                events = f"{receiver.start(children, host=receiver_host, port=receiver_port)}/webhooks/NAME"
             address = dagster_home.start(children, host=host, port=port, workspace=workspace)
-            click.echo(f"Dagster UI      {address}")
-            click.echo(f"Connections     {', '.join(enabled) or 'none is enabled'} ({settings.connections_dir})")
-            click.echo(f"Logs            {settings.home / 'logs'}")
+            click.echo(f"Dagster UI        {address}")
+            click.echo(f"Webhook receiver  {events}")
+            click.echo(f"Connections       {', '.join(enabled) or 'none is enabled'} ({settings.connections_dir})")
+            click.echo(f"Logs              {settings.home / 'logs'}")
             click.echo("Ctrl-C stops everything.")
             children.watch(stop)
             note("Stopping.")
     return DONE
+
+
+def _receiver_lacks(settings: Settings, any_enabled: bool) -> str:
+    """Why no receiver is started, '' when one is."""
+    if not any_enabled:
+        return "not started: no connection is enabled"
+    try:
+        load_vault(settings)
+    except VaultError as error:
+        return f"not started: {error}"
+    return ""

@@ -14,12 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from jdebill_pipelines.cli import dagster_home
 from jdebill_pipelines.cli.children import Children, answers, free_port, stop_signals
 from jdebill_pipelines.cli.exits import OtherSideFailed, WrongUse
+from jdebill_pipelines.config.settings import Settings
+from jdebill_pipelines.config.vault import load_vault
 
+JSON = {"content-type": "application/json"}
 DEFINITIONS = """
 import dagster as dg
 
@@ -97,24 +101,43 @@ def workspace(tmp_path: Path) -> Path:
     return path
 
 
-def test_up_serves_the_page_on_postgresql_and_ctrl_c_leaves_nothing(home: Path, workspace: Path) -> None:
-    """The page answers, both processes share the embedded database, and one Ctrl-C ends all of them."""
-    with running(home, "--port", "0", "--workspace", str(workspace)) as (process, lines):
+def test_up_serves_page_and_receiver_on_postgresql_and_ctrl_c_leaves_nothing(home: Path, workspace: Path) -> None:
+    """Page and receiver answer, all processes share the embedded database, and one Ctrl-C ends all of them."""
+    load_vault(Settings.from_environment(), create=True)
+    with running(home, "--port", "0", "--receiver-port", "0", "--workspace", str(workspace)) as (process, lines):
         wait(lambda: any("Ctrl-C stops" in line for line in lines) or process.poll() is not None, 120, "start")
         text = "".join(lines)
-        address = re.search(r"http://127\.0\.0\.1:\d+", text)
+        address = re.search(r"UI +(http://127\.0\.0\.1:\d+)", text)
+        events = re.search(r"receiver +(http://127\.0\.0\.1:\d+)/webhooks/NAME", text)
         assert address, text
-        assert answers(f"{address.group()}/server_info")
-        assert "acme" in text
+        assert events, text
+        assert answers(f"{address.group(1)}/server_info")
+        assert answers(f"{events.group(1)}/healthz"), "the receiver has its database"
+        posted = requests.post(f"{events.group(1)}/webhooks/acme", data=b"{}", headers=JSON, timeout=10)
+        assert posted.status_code == 401, "acme is known, and the post is not signed"
         below = descendants(process.pid)
-        assert len(below) >= 2
+        assert len(below) >= 3
         postmaster = int((home / "home" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         settings = yaml.safe_load((home / "home" / "dagster" / "dagster.yaml").read_text("utf-8"))
         assert settings == yaml.safe_load((dagster_home.ROOT / "dagster.yaml").read_text("utf-8"))
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     wait(lambda: not any(alive(pid) for pid in {*below, postmaster}), 30, "something was left running")
-    assert not answers(f"{address.group()}/server_info")
+    assert not answers(f"{address.group(1)}/server_info")
+    assert not answers(f"{events.group(1)}/healthz")
+
+
+def test_end_of_the_receiver_ends_everything(home: Path, workspace: Path) -> None:
+    """The receiver is killed: `up` ends with 3, names it, and leaves nothing running."""
+    load_vault(Settings.from_environment(), create=True)
+    with running(home, "--port", "0", "--receiver-port", "0", "--workspace", str(workspace)) as (process, lines):
+        wait(lambda: any("Ctrl-C stops" in line for line in lines) or process.poll() is not None, 120, "start")
+        below = descendants(process.pid)
+        (receiver,) = [pid for pid in below if b"receiver" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+        os.kill(receiver, signal.SIGKILL)
+        assert process.wait(60) == 3, "".join(lines)
+    assert any("receiver ended with code" in line for line in lines), lines
+    wait(lambda: not any(alive(pid) for pid in below), 30, "something was left running")
 
 
 def test_up_ends_with_3_and_the_log_when_the_page_cannot_start(home: Path) -> None:
@@ -140,7 +163,11 @@ def test_a_taken_port_is_wrong_use(home: Path) -> None:
             free_port("127.0.0.1", port, "--port")
         with running(home, "--port", str(port)) as (process, lines):
             assert process.wait(60) == 2
-        assert any("--port" in line for line in lines)
+        assert any("with --port" in line for line in lines)
+        load_vault(Settings.from_environment(), create=True)
+        with running(home, "--port", "0", "--receiver-port", str(port)) as (process, lines):
+            assert process.wait(60) == 2
+        assert any("--receiver-port" in line for line in lines)
     assert not (home / "home" / "postgres").exists()
 
 
@@ -177,8 +204,6 @@ def test_signals_become_an_event_and_are_given_back() -> None:
 
 def test_a_dagster_home_of_yours_is_left_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DAGSTER_HOME outside our home with a dagster.yaml in it: not overwritten; ours is kept up to date."""
-    from jdebill_pipelines.config.settings import Settings
-
     yours = home / "yours"
     yours.mkdir()
     (yours / "dagster.yaml").write_text("telemetry: {enabled: false}\n", "utf-8")
