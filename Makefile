@@ -7,7 +7,7 @@ BENCH_STAMP := $(VENV)/.bench-installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types arrows bench lock clean
+.PHONY: help demo up test lint docs bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ lint: $(STAMP) ## Check style, types and the import arrows
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -p no:cacheprovider jdebill_pipelines_tests/test_import_arrows.py
+
+docs: $(STAMP) ## Write the pages of docs/ that are made of the code
+	$(BIN)/python -m jdebill_pipelines_tests.docs.pages
 
 $(BENCH_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
