@@ -6,20 +6,22 @@ Belongs here: keys, encryption, signatures, the key file. Does not belong here: 
 A sealed secret is ``version (1) | key id (8) | nonce (12) | AES-256-GCM ciphertext and tag``. Version, key id,
 connection and system are authenticated with it, so that a ciphertext moved to another row does not open. The key id is
 derived from the master key: a wrong key is told apart from a changed ciphertext.
+
+Every key in use is derived from the master key for one purpose (HKDF-SHA256). Evidence is signed with Ed25519, so that
+whoever has the public key can check it, and only whoever has the master key can make it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import os
 import secrets
 import stat
-from hashlib import sha256
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -38,7 +40,7 @@ class VaultError(Exception):
 
 
 class WrongKey(VaultError):
-    """The ciphertext or signature was made with another master key."""
+    """The ciphertext was made with another master key."""
 
 
 class Tampered(VaultError):
@@ -51,6 +53,10 @@ class Vault:
     Args:
         master_key: 32 random bytes.
 
+    Attributes:
+        key_id: tells master keys apart; 8 bytes, no secret.
+        public_key: of the signatures: raw Ed25519, 32 bytes, no secret. The same master key always gives the same.
+
     Raises:
         VaultError: the key has another length.
     """
@@ -59,7 +65,8 @@ class Vault:
         if len(master_key) != KEY_BYTES:
             raise VaultError(f"the master key must have {KEY_BYTES} bytes, this one has {len(master_key)}")
         self._cipher = AESGCM(_derive(master_key, b"seal"))
-        self._signing_key = _derive(master_key, b"sign")
+        self._signer = Ed25519PrivateKey.from_private_bytes(_derive(master_key, b"sign evidence"))
+        self.public_key = self._signer.public_key().public_bytes_raw()
         self.key_id = _derive(master_key, b"key id")[:_ID_BYTES]
 
     def encrypt(self, connection: str, system: str, plaintext: bytes) -> bytes:
@@ -87,18 +94,8 @@ class Vault:
             ) from None
 
     def sign(self, data: bytes) -> bytes:
-        """Return a signature of ``data``: version, key id and HMAC-SHA256."""
-        return _VERSION + self.key_id + hmac.digest(self._signing_key, data, sha256)
-
-    def verify(self, data: bytes, signature: bytes) -> bool:
-        """Tell whether ``signature`` was made by ``sign`` for exactly this ``data``.
-
-        Raises:
-            WrongKey: the signature was made with another master key, so nothing can be said.
-            Tampered: it is no signature of this vault's.
-        """
-        self._check_head(signature[:_HEAD], "the signature")
-        return hmac.compare_digest(signature, self.sign(data))
+        """Return the Ed25519 signature of ``data``: 64 bytes, always the same for the same data and master key."""
+        return self._signer.sign(data)
 
     def _check_head(self, head: bytes, what: str) -> None:
         if len(head) < _HEAD or head[:1] != _VERSION:
@@ -108,6 +105,21 @@ class Vault:
                 f"{what} was made with the master key {head[1:].hex()}, the one given now is {self.key_id.hex()}: "
                 "give the right JDEBILL_MASTER_KEY or key file"
             )
+
+
+def is_signed(public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """Tell whether ``signature`` was made for exactly this ``data`` by the vault with this ``public_key``.
+
+    Args:
+        public_key: raw Ed25519, as ``Vault.public_key``; whose it is, the caller must know from elsewhere.
+        data: what was signed.
+        signature: as ``Vault.sign`` gave it; anything else is no signature.
+    """
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def new_key() -> str:
