@@ -6,6 +6,7 @@ Belongs here: parsing and classifying. Does not belong here: the exceptions (``e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -78,6 +79,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.code}: {self.message}" if self.code else self.message
 
 
+_TITLE = re.compile(r"<title[^>]*>([^<]+)</title>", re.IGNORECASE)
+
+
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """An error answer, read.
 
@@ -101,9 +105,12 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> str:
-        """BILL's words in one line; for a body that is not JSON its beginning."""
+        """BILL's words in one line; of a page its title, of anything else that is not JSON its beginning."""
         if self.problems:
             return "; ".join(str(p) for p in self.problems)[:_MAX_TEXT]
+        title = _TITLE.search(self.text)
+        if title:
+            return f"no answer of BILL but a page, {' '.join(title[1].split())[:120]!r}"
         return " ".join(self.text.split())[:200] or "empty body"
 
 
