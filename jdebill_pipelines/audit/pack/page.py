@@ -1,0 +1,203 @@
+"""The page: one HTML file that needs nothing else, for the screen and for paper.
+
+Belongs here: rendering. Does not belong here: what the summary says and what is charted (overview.py).
+
+Sections are rendered while the rows go by and wait in a temporary file: the summary, which stands first, is known last.
+The page's policy allows its own style and script by their hashes and nothing else; every value is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from jdebill_pipelines.audit.model import Column, Report, Result, Rule, Section, Shape
+from jdebill_pipelines.audit.pack.overview import Overview
+from jdebill_pipelines.audit.pack.sample import Sample, SampledRow
+from jdebill_pipelines.audit.pack.values import RIGHT_ALIGNED, currency_column, heading, people_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+_PRINTED_ROWS, _PRINTED_EXCEPTIONS = 30, 300
+_RULES = {
+    Rule.NO_ROWS: "Every row is an exception.",
+    Rule.FLAGGED: "The rows are the whole population; one with a text under Exception is an exception.",
+    Rule.EVIDENCE: "The rows are evidence and can be no exception by themselves.",
+}
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # HTML has no place for them
+_TIGHT = (Shape.DATE, Shape.TIME, Shape.KEY)
+
+LinkOf = Callable[[str, bool], str]
+
+
+def environment() -> jinja2.Environment:
+    """Return the templates: everything escaped, a missing value an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def look(title: str, *, script: bool) -> dict[str, Any]:
+    """Return what the head of a page needs: title, style, and their hashes for the policy.
+
+    Args:
+        title: of the page, also at the foot of each printed one.
+        script: the page has the script that filters and sorts.
+    """
+    foot = (
+        "@page { @bottom-left { content: %s; font: 7pt sans-serif; color: #55606e } "
+        '@bottom-right { content: counter(page) " / " counter(pages); font: 7pt sans-serif; color: #55606e } }'
+    )
+    css = "\n" + (TEMPLATES / "report.css").read_text("utf-8") + foot % _css_string(title) + "\n"
+    js = "\n" + (TEMPLATES / "report.js").read_text("utf-8") if script else ""
+    return {
+        "title": title,
+        "css": Markup(css),  # noqa: S704 - our own file and an escaped title
+        "js": Markup(js),  # noqa: S704 - our own file
+        "css_hash": _hash(css),
+        "js_hash": _hash(js) if script else "",
+    }
+
+
+class ReportPage:
+    """Renders the page of a report.
+
+    Args:
+        report: whose.
+        link_of: gives the address that a key leads to, '' for none; its second argument tells whether the row is an
+            exception.
+    """
+
+    def __init__(self, report: Report, link_of: LinkOf) -> None:
+        self._report = report
+        self._link_of = link_of
+        self._templates = environment()
+        self._body = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by close()
+        self._section: Section | None = None
+
+    def add(self, result: Result, sample: Sample, figures: Sequence[tuple[str, str]]) -> None:
+        """Render the section of a procedure.
+
+        Args:
+            result: what it found.
+            sample: its rows for the page.
+            figures: its totals in words: name and value.
+        """
+        procedure = result.procedure
+        chosen = sample.rows()
+        rows, unprinted = self._rows(chosen, procedure.columns, currency_column(procedure))
+        new_section = procedure.section is not self._section
+        self._section = procedure.section
+        self._body.write(
+            self._templates.get_template("procedure.html.j2").render(
+                procedure=procedure,
+                result=result,
+                figures=figures,
+                rule=_RULES[procedure.rule],
+                heads=heads(procedure.columns),
+                rows=rows,
+                shown=len(chosen),
+                missing=sample.seen - len(chosen),
+                unprinted=unprinted,
+                new_section=new_section,
+            )
+        )
+
+    def write(self, path: Path, overview: Overview, *, traced: bool, packed_by: str, public_key: str) -> None:
+        """Write the page: summary, sections, foot."""
+        report = self._report
+        sections: dict[str, list[Result]] = {}
+        for result in report.results:
+            sections.setdefault(result.procedure.section.value, []).append(result)
+        words = look(f"Month-end audit {report.connection} {report.period.label}", script=True)
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            for part in self._templates.get_template("top.html.j2").generate(
+                **words,
+                report=report,
+                sections=list(sections.items()),
+                trace=traced,
+                verdict=overview.verdict(),
+                tiles=overview.tiles(),
+                summary_tables=[summary_table(*table) for table in overview.tables()],
+                with_exceptions=[result for result in report.results if result.exceptions],
+                charts=overview.charts(),
+                cover=overview.cover(),
+                header_tables=[summary_table(*table) for table in overview.header_tables()],
+            ):
+                file.write(part)
+            self._body.seek(0)
+            shutil.copyfileobj(self._body, file)
+            foot = self._templates.get_template("bottom.html.j2")
+            file.write(foot.render(**words, packed_by=packed_by, public_key=public_key))
+
+    def close(self) -> None:
+        """Forget what was rendered."""
+        self._body.close()
+
+    def _rows(
+        self, chosen: Sequence[SampledRow], columns: Sequence[Column], currency: int | None
+    ) -> tuple[Markup, int]:
+        """Return the rows as markup, and how many of them are for the screen only."""
+        parts, unprinted, exceptions = [], 0, 0
+        for at, row in enumerate(chosen):
+            exceptions += row.exception
+            printed = at < _PRINTED_ROWS or (row.exception and exceptions <= _PRINTED_EXCEPTIONS)
+            unprinted += not printed
+            names = ("x " if row.exception else "") + ("" if printed else "s")
+            cells = cells_html(row, columns, currency, self._link_of)
+            parts.append(f'<tr class="{names.strip()}">{cells}</tr>\n' if names else f"<tr>{cells}</tr>\n")
+        return Markup("".join(parts)), unprinted  # noqa: S704 - every cell is escaped
+
+
+def heads(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Return the headings of a table."""
+    return [{"title": heading(column), "right": column.shape in RIGHT_ALIGNED} for column in columns]
+
+
+def cells_html(row: SampledRow, columns: Sequence[Column], currency: int | None, link_of: LinkOf) -> str:
+    """Return the cells of a row as markup, escaped."""
+    code = row.values[currency] if currency is not None else ""
+    parts = []
+    for value, column in zip(row.values, columns, strict=True):
+        text = _CONTROLS.sub("\ufffd", people_text(value, column.shape, str(code or "")))
+        shown = str(escape(text))
+        if column.shape is Shape.KEY and text and (href := link_of(text, row.exception)):
+            shown = f'<a href="{escape(href)}">{shown}</a>'
+        kind = ' class="r"' if column.shape in RIGHT_ALIGNED else ' class="n"' if column.shape in _TIGHT else ""
+        parts.append(f"<td{kind}>{shown}</td>")
+    return "".join(parts)
+
+
+def summary_table(
+    key: str, title: str, columns: Sequence[Column], rows: Sequence[SampledRow], more: int
+) -> Mapping[str, Any]:
+    """Return a small table without controls, as the templates take it."""
+    names = [column.name for column in columns]
+    currency = names.index("currency") if "currency" in names else None
+    body = "".join(
+        f'<tr class="x">{cells}</tr>\n' if row.exception else f"<tr>{cells}</tr>\n"
+        for row in rows
+        for cells in [cells_html(row, columns, currency, lambda _key, _exception: "")]
+    )
+    return {"key": key, "title": title, "heads": heads(columns), "rows": Markup(body), "more": more}  # noqa: S704 - escaped
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _css_string(text: str) -> str:
+    """Every character that is no letter, digit or blank is written by its number: nothing ends the string early."""
+    return '"' + "".join(c if c.isalnum() or c == " " else f"\\{ord(c):06x}" for c in text) + '"'
