@@ -20,6 +20,7 @@ from jdebill_pipelines.cli.exits import OTHER_SIDE_FAILED, WRONG_USE, explain
 # command -> (module, attribute, one line for the list)
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "alerts": ("alerts", "alerts", "The channels of alerts: test them, list what was sent."),
+    "audit": ("audit", "audit", "Month end: the report as a signed pack, one document traced, the journal verified."),
     "connections": ("connections", "connections", "The connection files: list, show, check."),
     "credentials": ("credentials", "credentials", "The encrypted logins: set, list, rotate-key."),
     "demo": ("demo", "demo", "The whole loop on two simulated servers."),

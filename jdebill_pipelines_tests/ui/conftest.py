@@ -1,4 +1,4 @@
-"""The Dagster page of a demo, and a headless Chromium looking at it."""
+"""A headless Chromium, and the Dagster page of a demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Nothing but the page is asked for: a closed network must not slow the browser down.
@@ -86,19 +86,27 @@ def dagster_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def page(dagster_page: str) -> Iterator[Page]:
-    """A browser page with the greeting of a new Dagster out of the way."""
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; there can be one per process."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: install the distribution's package 'chromium'")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        context = browser.new_context(viewport={"width": 1800, "height": 1000}, base_url=dagster_page)
-        page = context.new_page()
-        page.goto("/asset-groups")
-        skip = page.get_by_role("button", name="Skip")
-        skip.wait_for(timeout=60_000)
-        skip.click()
-        yield page
-        context.close()
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def page(dagster_page: str, browser: Browser) -> Iterator[Page]:
+    """A browser page with the greeting of a new Dagster out of the way."""
+    context = browser.new_context(viewport={"width": 1800, "height": 1000}, base_url=dagster_page)
+    page = context.new_page()
+    page.goto("/asset-groups")
+    skip = page.get_by_role("button", name="Skip")
+    skip.wait_for(timeout=60_000)
+    skip.click()
+    yield page
+    context.close()
 
 
 def shot(page: Page, name: str) -> Path:
