@@ -19,15 +19,15 @@ from typing import Any
 from jdebill_pipelines.audit.model import AuditPeriod, Procedure, Report, Result
 from jdebill_pipelines.audit.pack.csv_files import CsvFile
 from jdebill_pipelines.audit.pack.manifest import MANIFEST, Manifest, write_manifest
-from jdebill_pipelines.audit.pack.overview import Overview
-from jdebill_pipelines.audit.pack.page import ReportPage
+from jdebill_pipelines.audit.pack.overview import Overview, Verdict
+from jdebill_pipelines.audit.pack.page import ReportPage, environment
 from jdebill_pipelines.audit.pack.sample import Sample
 from jdebill_pipelines.audit.pack.values import is_exception, typed_row
 from jdebill_pipelines.audit.pack.workbook import AuditWorkbook
 from jdebill_pipelines.config.vault import Vault
 from jdebill_pipelines.store.journal import Head
 
-PAGE, WORKBOOK = "report.html", "report.xlsx"
+PAGE, WORKBOOK, README = "report.html", "report.xlsx", "README.txt"
 MOST_ROWS = 2_000  # of a procedure on the page
 _TICK = 5_000  # rows between two words about progress
 
@@ -48,6 +48,7 @@ class Pack:
 
     folder: Path
     manifest: Manifest
+    verdict: Verdict
 
 
 def write_pack(
@@ -83,7 +84,7 @@ def write_pack(
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     draft.mkdir()
     try:
-        _write_files(report, draft, vault, journal, packed_by, most_rows, progress)
+        verdict = _write_files(report, draft, vault, journal, packed_by, most_rows, progress)
         manifest = write_manifest(draft, report, vault, journal, packed_by)
         if folder.exists():
             shutil.rmtree(folder)
@@ -91,7 +92,7 @@ def write_pack(
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    return Pack(folder, manifest)
+    return Pack(folder, manifest, verdict)
 
 
 def check_folder(folder: Path, *, replace: bool) -> None:
@@ -118,7 +119,7 @@ def _write_files(
     packed_by: str,
     most_rows: int,
     progress: Progressed,
-) -> None:
+) -> Verdict:
     for name in ("csv", "queries"):
         (folder / name).mkdir()
     overview, workbook = Overview(report, journal), AuditWorkbook(report)
@@ -143,6 +144,9 @@ def _write_files(
         workbook.save(folder / WORKBOOK)
         public_key = vault.public_key.hex()
         page.write(folder / PAGE, overview, traced=False, packed_by=packed_by, public_key=public_key)
+    readme = environment().get_template("README.txt.j2")
+    (folder / README).write_text(readme.render(report=report, traced=False, public_key=public_key) + "\n", "utf-8")
+    return overview.verdict()
 
 
 def _rows(report: Report, result: Result, progress: Progressed) -> Iterator[tuple[dict[str, Any], bool]]:
