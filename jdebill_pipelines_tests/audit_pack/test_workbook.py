@@ -56,6 +56,14 @@ def test_one_sheet_per_procedure_with_frozen_filtered_header(book: Any) -> None:
     assert sheet.print_title_rows == f"${HEADER_ROW}:${HEADER_ROW}"
 
 
+def test_summary_leads_to_each_sheet_and_back(book: Any) -> None:
+    """Titles are readable without a spreadsheet that computes, and are links."""
+    titles = [book["Summary"].cell(row, 2) for row in range(8, 13)]
+    assert [cell.value for cell in titles][2] == "Payment trace: BILL to JD Edwards"
+    assert [cell.hyperlink.location for cell in titles] == [f"'{name}'!A1" for name in book.sheetnames[1:]]
+    assert [book[name]["A4"].hyperlink.location for name in book.sheetnames[1:]] == ["'Summary'!A1"] * 5
+
+
 def test_live_totals_agree_with_the_rows(book: Any) -> None:
     """SUBTOTAL above the heading, COUNT and SUM on the summary, and SUMIFS per currency name exactly the data."""
     rows = list(synthetic.trace_rows(300, 3))

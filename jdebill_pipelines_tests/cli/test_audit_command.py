@@ -21,8 +21,8 @@ from jdebill_pipelines_tests.cli.conftest import Command
 
 KEY = bytes(range(32))
 VAULT = Vault(KEY)
-TEXTS = ["event", "kind", "natural_key", "remote_id", "run_id", "asset_key", "period", "actor", "request_digest",
-         "response_digest", "prev_hash", "hash"]  # fmt: skip
+NAMES = "connection event kind natural_key remote_id run_id asset_key period actor request_digest response_digest"
+TEXTS = [*NAMES.split(), "prev_hash", "hash"]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.hyperlink import Hyperlink
 
 from jdebill_pipelines.audit.model import Column, Report, Result, Rule, Shape
 from jdebill_pipelines.audit.pack.values import FORMULA_STARTS, Value, currency_column, exact_text, heading
@@ -28,6 +29,7 @@ from jdebill_pipelines.audit.pack.values import FORMULA_STARTS, Value, currency_
 HEADER_ROW = 6
 FIRST_ROW = HEADER_ROW + 1
 MOST_ROWS = 1_048_576 - HEADER_ROW  # a sheet's limit
+_SUMMARY_FIRST = 8  # row of the first procedure on the summary
 _MOST_TEXT = 32_767
 _MOST_DIGITS = 15
 _WIDTHS = {
@@ -73,6 +75,7 @@ class AuditWorkbook:
         self._book.properties.title = f"Month-end audit {report.connection} {report.period.label}"
         self._book.properties.creator = "jdebill"
         self._book.properties.created = report.created_at.replace(tzinfo=None)
+        self._book.calculation.fullCalcOnLoad = True  # the file has formulas and no values of theirs yet
         self._summary = self._book.create_sheet("Summary")
         self._sheets: list[_Sheet] = []
         self._cells: dict[tuple[Shape, bool, bool], list[Any]] = {}
@@ -98,7 +101,7 @@ class AuditWorkbook:
         self._line(sheet, self._text(procedure.title, font=_TITLE))
         self._line(sheet, self._text(procedure.objective))
         self._line(sheet, self._text(_outcome_line(result)))
-        self._line(sheet, self._formula('HYPERLINK("#\'Summary\'!A1","Back to the summary")', font=_LINK))
+        self._line(sheet, _link(sheet, 4, 1, "Back to the summary", "'Summary'!A1"))
         has_currency = currency_column(procedure) is not None
         totals = [self._formula(f"SUBTOTAL(103,A{FIRST_ROW}:A{end})", shape=Shape.NUMBER, font=_BOLD)]
         for position, column in enumerate(procedure.columns, 2):
@@ -209,7 +212,7 @@ class AuditWorkbook:
         self._line(
             sheet, *(self._text(head, font=_BOLD, fill=_HEAD_FILL, border=_BELOW, alignment=_WRAP) for head in heads)
         )
-        first = 8
+        first = _SUMMARY_FIRST
         for entry in self._sheets:
             self._line(sheet, *self._summary_cells(entry))
         last = first + max(len(self._sheets), 1) - 1
@@ -235,10 +238,10 @@ class AuditWorkbook:
             found = f"COUNTIF('{procedure.key}'!{letter}{FIRST_ROW}:{letter}{end},\"?*\")" if letter else "0"
         else:
             found = f"COUNT({numbers})" if procedure.rule is Rule.NO_ROWS else "0"
-        title = procedure.title.replace('"', '""')
+        row = _SUMMARY_FIRST + self._sheets.index(entry)
         return [
             self._text(procedure.section.value),
-            self._formula(f'HYPERLINK("#\'{procedure.key}\'!A1","{title}")', font=_LINK),
+            _link(self._summary, row, 2, procedure.title, f"'{procedure.key}'!A1"),
             self._text(result.outcome, font=_BOLD if result.outcome == "failed" else None),
             *(self._number(count) for count in (result.population, result.rows, result.exceptions)),
             self._formula(f"COUNT({numbers})", shape=Shape.NUMBER),
@@ -289,6 +292,16 @@ class AuditWorkbook:
         sheet.append(list(cells))
 
 
+def _link(sheet: Any, row: int, column: int, text: str, to: str) -> Any:
+    """A cell that leads to another sheet; a link needs to know where its cell will be."""
+    cell = WriteOnlyCell(sheet, text)
+    cell.row, cell.column = row, column
+    cell.hyperlink = Hyperlink(ref=cell.coordinate, location=to)
+    cell.data_type = "s"
+    cell.font = _LINK
+    return cell
+
+
 def _styled(cell: Any, style: dict[str, Any]) -> Any:
     for name, value in style.items():
         if value is not None:
@@ -300,7 +313,7 @@ def _outcome_line(result: Result) -> str:
     beyond = f"; the sheet holds the first {MOST_ROWS:,} of them, the CSV all" if result.rows > MOST_ROWS else ""
     return (
         f"{result.outcome}: {result.population:,} examined, {result.rows:,} rows{beyond}, "
-        f"{result.exceptions:,} exceptions"
+        f"{result.exceptions:,} exception{'' if result.exceptions == 1 else 's'}"
     )
 
 
