@@ -97,6 +97,7 @@ class AuditPeriod:
         timezone: the connection's zone: of BILL's process dates and of run times.
         start: the connection's start: before it nothing was brought to BILL.
         companies: of the connection.
+        post_when: the first state of a payment in BILL that the connection posts to JDE.
     """
 
     label: str
@@ -105,9 +106,10 @@ class AuditPeriod:
     timezone: str
     start: date
     companies: tuple[str, ...]
+    post_when: str = "PROCESSED"
 
     def parameters(self, connection: str) -> dict[str, Any]:
-        """The parameters of every query: connection, period, first, last, timezone, start, companies (text[])."""
+        """The parameters of every query: connection, period, first, last, timezone, start, companies, post_when."""
         return {
             "connection": connection,
             "period": self.label,
@@ -116,6 +118,7 @@ class AuditPeriod:
             "timezone": self.timezone,
             "start": self.start,
             "companies": list(self.companies),
+            "post_when": self.post_when,
         }
 
 

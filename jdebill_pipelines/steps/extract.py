@@ -15,6 +15,7 @@ from jdebill_pipelines.domain.periods import month_bounds, month_of
 from jdebill_pipelines.domain.tables import JdeTable
 from jdebill_pipelines.jde.where import Where, all_of, any_of, between, ge
 from jdebill_pipelines.steps.context import Mode, StepContext, StepResult
+from jdebill_pipelines.steps.observations import observe_periods
 
 Row = Sequence[Any]
 Page = list[tuple[Any, ...]]
@@ -27,7 +28,9 @@ OVERLAP = timedelta(days=1)
 
 def companies(ctx: StepContext) -> StepResult:
     """Snapshot of companies, fiscal calendars, currencies and payment terms (F0010, F0008, F0013, F0014)."""
-    return _snapshots(ctx, (t.F0010, None), (t.F0008, None), (t.F0013, None), (t.F0014, None))
+    result = _snapshots(ctx, (t.F0010, None), (t.F0008, None), (t.F0013, None), (t.F0014, None))
+    observe_periods(ctx)
+    return result
 
 
 def accounts(ctx: StepContext) -> StepResult:

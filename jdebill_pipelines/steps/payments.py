@@ -22,6 +22,7 @@ from jdebill_pipelines.domain.alerts import AlertContent, fingerprint, rows_of
 from jdebill_pipelines.domain.payment_states import Decision, Told, classify
 from jdebill_pipelines.domain.periods import month_bounds
 from jdebill_pipelines.steps.context import Mode, StepContext, StepResult
+from jdebill_pipelines.steps.observations import observe_bill_identity
 from jdebill_pipelines.transport.errors import NotFound
 
 FLOW = "payments"
@@ -37,6 +38,7 @@ OWNERS: Mapping[Told, str] = {
 def payments(ctx: StepContext) -> StepResult:
     """Mirror what changed since the last time, what the run was started for, and in a full run the months whole."""
     result = StepResult(counts={"payments": 0})
+    observe_bill_identity(ctx)
     entities, since = _due(ctx)
     latest = ctx.store.mirror.latest("payments")
     if ctx.mode is Mode.FULL and ctx.periods:

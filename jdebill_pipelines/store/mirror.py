@@ -194,6 +194,8 @@ class Mirror(Part):
             f"SELECT count(*) FROM listed l LEFT JOIN {target} t ON t.connection = :connection AND t.id = l.id "
             "WHERE t.raw IS DISTINCT FROM l.raw",
         ).scalar_one()
+        if kind == "vendors":
+            self.run(tx, _PUT_VENDOR_CHANGES, run_id=run_id)
         written = self.run(
             tx,
             f"INSERT INTO {target} (connection, id, raw, seen_at, run_id) "
@@ -237,6 +239,28 @@ SELECT :connection, l.id, coalesce(l.raw->>'singleStatus', ''), coalesce(l.raw->
   coalesce(l.raw->>'updatedTime', ''), :source, :run_id
 FROM listed l ORDER BY l.raw->>'updatedTime', l.id
 ON CONFLICT ON CONSTRAINT uq_bill_payment_status_history_observation DO NOTHING
+"""
+# A row that leaves a part out (lists may be thinner than single objects) says nothing about it.
+_PUT_VENDOR_CHANGES = """
+INSERT INTO jdebill.bill_vendor_changes (connection, vendor_id, field, before, after, updated_time, run_id)
+SELECT :connection, l.id, c.field, c.before, c.after, coalesce(l.raw->>'updatedTime', ''), :run_id
+FROM listed l JOIN jdebill.bill_vendors t ON t.connection = :connection AND t.id = l.id AND t.raw <> l.raw
+CROSS JOIN LATERAL (VALUES
+  ('bank_account', 'paymentInformation', t.raw#>'{paymentInformation,bankAccount}',
+    l.raw#>'{paymentInformation,bankAccount}',
+    '*' || right(t.raw#>>'{paymentInformation,bankAccount,accountNumber}', 4),
+    '*' || right(l.raw#>>'{paymentInformation,bankAccount,accountNumber}', 4)),
+  ('pay_by', 'paymentInformation', t.raw#>'{paymentInformation,payByType}', l.raw#>'{paymentInformation,payByType}',
+    t.raw#>>'{paymentInformation,payByType}', l.raw#>>'{paymentInformation,payByType}'),
+  ('address', 'address', t.raw->'address', l.raw->'address',
+    concat_ws(', ', t.raw#>>'{address,line1}', t.raw#>>'{address,city}', t.raw#>>'{address,zipOrPostalCode}'),
+    concat_ws(', ', l.raw#>>'{address,line1}', l.raw#>>'{address,city}', l.raw#>>'{address,zipOrPostalCode}')),
+  ('name', 'name', t.raw->'name', l.raw->'name', t.raw->>'name', l.raw->>'name'),
+  ('tax_id', 'additionalInfo', t.raw#>'{additionalInfo,taxId}', l.raw#>'{additionalInfo,taxId}', '', '')
+) AS e(field, part, old, new, old_shown, new_shown)
+CROSS JOIN LATERAL (SELECT e.field, coalesce(e.old_shown, '') AS before, coalesce(e.new_shown, '') AS after) AS c
+WHERE t.raw ? e.part AND l.raw ? e.part AND nullif(e.old, 'null') IS DISTINCT FROM nullif(e.new, 'null')
+ORDER BY l.id, c.field
 """
 _RECORD = """
 INSERT INTO jdebill.bill_payment_status_history (connection, payment_id, single_status, status, updated_time, source,

@@ -1,4 +1,4 @@
-"""What BILL holds, as last read: one table per kind, the lines of payments, and every status a payment was seen in.
+"""What BILL holds, as last read: a table per kind, lines and states of payments, and what changed of vendors.
 
 The object is stored as it came (``raw``); the columns that others match and join on are generated from it, so they
 cannot disagree with it. Times and dates stay text: BILL writes both in a form that sorts (``yyyy-MM-dd``, UTC).
@@ -154,4 +154,20 @@ payment_status_history = sa.Table(
         "updated_time",
         name="uq_bill_payment_status_history_observation",
     ),
+)
+
+# What changed of a vendor between two readings: whom the money goes to. Account numbers are stored masked.
+vendor_changes = sa.Table(
+    "bill_vendor_changes",
+    metadata,
+    sa.Column("seq", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    text("connection"),
+    text("vendor_id"),
+    text("field"),  # bank_account | pay_by | address | name | tax_id
+    text("before", default=""),
+    text("after", default=""),
+    text("updated_time", default=""),  # as BILL says
+    moment("observed_at", now=True),
+    text("run_id", default=""),
+    sa.Index("ix_bill_vendor_changes_vendor", "vendor_id", "connection"),
 )
