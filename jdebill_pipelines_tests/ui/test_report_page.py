@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from jdebill_pipelines.audit.pack.pack import write_pack
+from jdebill_pipelines.audit.pack.traces import Traced
 from jdebill_pipelines.config.vault import Vault
 from jdebill_pipelines.store.journal import Head
 from jdebill_pipelines_tests.audit_pack import synthetic
@@ -25,8 +26,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pack of a month with 3,000 payments, 90 of them wrong."""
     folder = tmp_path_factory.mktemp("pack") / "acme-2026-10"
     month = synthetic.month(ROWS, faults=FAULTS)
-    write_pack(month, folder, vault=Vault(bytes(32)), journal=Head(12, "ab" * 32), packed_by="1.2.3")
+    write_pack(month, folder, vault=Vault(bytes(32)), journal=Head(12, "ab" * 32), packed_by="1.2.3", trace_of=chain)
     return folder
+
+
+def chain(key: str) -> tuple[Traced, ...]:
+    """A chain of its own for every payment that the trace lists; nothing for the others."""
+    if not key.startswith("stp01"):
+        return ()
+    payment = Traced(f"BILL payment {key}", (("Amount", "12.34 USD"), ("Note", "<b>not bold</b>")))
+    bill = Traced("BILL bill 00n7", (("Approved", "2026-10-02"),), (payment,))
+    return (Traced("Voucher 00001-PV-700012", (("Supplier", "60001"), ("G/L date", "2026-10-01")), (bill,)),)
 
 
 @pytest.fixture
@@ -109,6 +119,25 @@ def test_table_is_sorted_by_amount_and_back(report: Page) -> None:
     shown = column(report, "payment_trace", 6)
     assert shown == sorted(shown, key=lambda day: (day == "", day))
     assert shown[-90:] == [""] * 90
+
+
+def test_key_of_an_exception_leads_to_its_chain_and_back(report: Page) -> None:
+    """The chain is a page of the pack; keys that nothing is known of, and those of good rows, are no links."""
+    expect(report.locator("#missing_postings table.rows a")).to_have_count(0)
+    links = report.locator("#payment_trace table.rows a")
+    assert links.count() == 90
+    first = links.first.inner_text()
+    links.first.click()
+    expect(report).to_have_title("Traced documents acme 2026-10")
+    heading = report.get_by_role("heading", name=first, exact=True)
+    expect(heading).to_be_in_viewport()
+    section = report.locator("section", has=heading)
+    expect(section).to_contain_text("Voucher 00001-PV-700012")
+    expect(section).to_contain_text(f"BILL payment {first}")
+    expect(section).to_contain_text("<b>not bold</b>")
+    shot(report, "report-trace")
+    report.get_by_role("link", name="Back to the report").click()
+    expect(report.locator("h1")).to_contain_text("Month-end audit")
 
 
 def test_text_of_the_two_systems_stays_text(report: Page) -> None:

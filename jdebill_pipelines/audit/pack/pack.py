@@ -22,6 +22,7 @@ from jdebill_pipelines.audit.pack.manifest import MANIFEST, Manifest, write_mani
 from jdebill_pipelines.audit.pack.overview import Overview, Verdict
 from jdebill_pipelines.audit.pack.page import ReportPage, environment
 from jdebill_pipelines.audit.pack.sample import Sample
+from jdebill_pipelines.audit.pack.traces import TRACE_PAGE, TraceLinks, TraceOf
 from jdebill_pipelines.audit.pack.values import is_exception, typed_row
 from jdebill_pipelines.audit.pack.workbook import AuditWorkbook
 from jdebill_pipelines.config.vault import Vault
@@ -60,6 +61,7 @@ def write_pack(
     packed_by: str,
     replace: bool = False,
     most_rows: int = MOST_ROWS,
+    trace_of: TraceOf | None = None,
     progress: Progressed = lambda _what, _done, _total: None,
 ) -> Pack:
     """Write the pack of a report.
@@ -72,6 +74,7 @@ def write_pack(
         packed_by: code version.
         replace: an older pack in this folder makes way. Nothing else does.
         most_rows: of a procedure on the page; the CSV and the workbook have all.
+        trace_of: follows a key that occurs in an exception; without it there is no page of traces.
         progress: called with (procedure, rows done, rows in all).
 
     Raises:
@@ -84,7 +87,7 @@ def write_pack(
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     draft.mkdir()
     try:
-        verdict = _write_files(report, draft, vault, journal, packed_by, most_rows, progress)
+        verdict = _write_files(report, draft, vault, journal, packed_by, most_rows, TraceLinks(trace_of), progress)
         manifest = write_manifest(draft, report, vault, journal, packed_by)
         if folder.exists():
             shutil.rmtree(folder)
@@ -118,12 +121,13 @@ def _write_files(
     journal: Head,
     packed_by: str,
     most_rows: int,
+    links: TraceLinks,
     progress: Progressed,
 ) -> Verdict:
     for name in ("csv", "queries"):
         (folder / name).mkdir()
     overview, workbook = Overview(report, journal), AuditWorkbook(report)
-    page = ReportPage(report, lambda _key, _exception: "")
+    page = ReportPage(report, links.link)
     with contextlib.closing(page), contextlib.ExitStack() as failed:
         failed.callback(workbook.discard)
         for result in report.results:
@@ -143,9 +147,10 @@ def _write_files(
         failed.pop_all()
         workbook.save(folder / WORKBOOK)
         public_key = vault.public_key.hex()
-        page.write(folder / PAGE, overview, traced=False, packed_by=packed_by, public_key=public_key)
+        traced = links.write(folder / TRACE_PAGE, report)
+        page.write(folder / PAGE, overview, traced=traced, packed_by=packed_by, public_key=public_key)
     readme = environment().get_template("README.txt.j2")
-    (folder / README).write_text(readme.render(report=report, traced=False, public_key=public_key) + "\n", "utf-8")
+    (folder / README).write_text(readme.render(report=report, traced=traced, public_key=public_key) + "\n", "utf-8")
     return overview.verdict()
 
 
