@@ -215,7 +215,7 @@ class SandboxProcess:
 
     def running(self) -> bool:
         """Whether every process is alive."""
-        return all(child.process.poll() is None for child in self._children)
+        return bool(self._children) and all(child.process.poll() is None for child in self._children)
 
     def wait(self) -> None:
         """Wait until a process ends."""

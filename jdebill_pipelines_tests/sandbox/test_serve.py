@@ -109,11 +109,10 @@ def test_a_server_ends_when_its_time_is_over() -> None:
 def test_a_waiting_request_does_not_keep_a_server_alive() -> None:
     """Stopping does not wait for a request that a fault holds back."""
     with SandboxProcess.start(apis=("ais",)) as sandbox:
-        sandbox.control_ais("faults", {"fault": "slow", "seconds": 60})
+        sandbox.control_ais("faults", {"fault": "slow", "seconds": 3600})
         with contextlib.suppress(requests.ReadTimeout), contextlib.closing(requests.Session()) as http:
             http.get(f"{sandbox.ais_url}/defaultconfig", timeout=0.3)
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 8
+    assert not sandbox.running()
 
 
 def test_interrupting_the_command_ends_everything() -> None:

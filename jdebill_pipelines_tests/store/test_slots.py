@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -120,19 +119,6 @@ def test_other_organization_has_slots_of_its_own(engine: Engine, gate: PgCallGat
     with gate.slot(), gate.slot(), gate.slot(), other.slot():
         pass
     other.close()
-
-
-def test_slot_costs_little(gate: PgCallGate) -> None:
-    """Taking and giving back a free slot and spending from the budget takes less than two milliseconds."""
-    with gate.slot():
-        gate.spend()
-    began = time.perf_counter()
-    for _ in range(200):
-        assert gate.spend() == 0.0
-        with gate.slot():
-            pass
-    each = (time.perf_counter() - began) / 200
-    assert each < 0.002 or (each < 0.01 and os.getloadavg()[0] > 2), f"{each * 1000:.2f} ms"
 
 
 def test_gate_survives_a_restarted_database(engine: Engine, gate: PgCallGate) -> None:

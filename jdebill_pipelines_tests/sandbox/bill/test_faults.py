@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 
 import pytest
@@ -68,6 +67,5 @@ def test_answers_can_be_slow_short_empty_or_incomplete(api: Bill, acme: str) -> 
     assert len(api.ok("POST", "/bills/bulk", [bill(acme, f"D-{n}") for n in range(3)])) == 2
     assert len(api.control("bills")) == 3
     api.control("faults", {"fault": "slow", "route": "/vendors$", "seconds": Decimal("0.2")})
-    started = time.monotonic()
-    assert api.call("GET", "/vendors").status_code == 200
-    assert time.monotonic() - started >= 0.2
+    answer = api.call("GET", "/vendors")
+    assert (answer.status_code, answer.elapsed.total_seconds() >= 0.2) == (200, True)

@@ -1,4 +1,4 @@
-"""What reading costs: client CPU for a large table, and the time that lanes save."""
+"""Large tables: exact to the last row, and lanes that are really in flight together. Speed is measured in bench/."""
 
 from __future__ import annotations
 
@@ -33,20 +33,16 @@ def page(start: int, count: int = 1000) -> bytes:
     return json.dumps({"fs_DATABROWSE_F0411": {"data": {"gridData": grid}, "errors": []}, "sysErrors": []}).encode()
 
 
-def test_decoding_fifty_thousand_rows_costs_well_under_a_second() -> None:
-    """50 pages of 1000 rows with 21 columns, typed and exact."""
-    bodies = [page(n * 1000) for n in range(50)]
+def test_fifty_thousand_rows_are_exact() -> None:
+    """50 pages of 1000 rows with 21 columns, typed and exact, none lost."""
     decoder = GridDecoder(F0411, TWENTY_ONE)
-    started = time.process_time()
-    rows = [row for body in bodies for row in decoder.decode(body).rows]
-    seconds = time.process_time() - started
+    rows = [row for n in range(50) for row in decoder.decode(page(n * 1000)).rows]
     assert len(rows) == 50_000
-    assert rows[49_999][13] == Decimal("49999.25")
-    assert seconds < 1.0, f"{seconds:.2f} s"
+    assert [row[13] for row in rows] == [Decimal(n) + Decimal("0.25") for n in range(50_000)]
 
 
-def test_lanes_overlap_the_waiting(ais: FakeAis) -> None:
-    """With 40 ms a call, three lanes take clearly less than the calls one after the other, and keep the order."""
+def test_lanes_are_in_flight_together(ais: FakeAis) -> None:
+    """Every call takes its time: three lanes are on their way at once, few calls are wasted, the order is kept."""
     expected = fill(ais, 600, items=1)
 
     def slow(_: Any) -> None:
@@ -55,10 +51,6 @@ def test_lanes_overlap_the_waiting(ais: FakeAis) -> None:
     ais.fail("/v2/dataservice", slow, times=500)
     client = ais.client(parallel_calls=3)
     client.login()
-    started = time.monotonic()
     assert keys(client.browse(F0411, columns=COLUMNS, page_size=20)) == expected
-    seconds = time.monotonic() - started
-    calls = len(ais.queries("F0411"))
     assert ais.wire.most_in_flight == 3
-    assert seconds < calls * 0.04 * 0.7
-    assert calls <= 45
+    assert len(ais.queries("F0411")) <= 45
