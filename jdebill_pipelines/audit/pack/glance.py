@@ -13,7 +13,7 @@ from typing import Any
 
 from jdebill_pipelines.audit.model import Procedure, Result, Shape
 from jdebill_pipelines.audit.pack.charts import Chart, Item, compact, histogram, horizontal_bars, waterfall
-from jdebill_pipelines.audit.pack.values import typed
+from jdebill_pipelines.audit.pack.values import CAUSES, typed
 
 _MOST_CAUSES = 12
 _MOST_WATERFALLS = 4
@@ -44,7 +44,7 @@ class Glance:
         """Look at the next row of a procedure, as it is stored."""
         if exception:
             self._titles[procedure.key] = procedure.title
-            cause = str(row.get("exception") or row.get("finding") or "")
+            cause = next((str(row[name]) for name in CAUSES if row.get(name)), "")
             self._causes[(procedure.key, cause)] += 1
         if procedure.key in _LAG_OF:
             self._note_lag(row, *_LAG_OF[procedure.key])

@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from jdebill_pipelines.audit.model import Column, Report, Result, Rule, Section, Shape
 from jdebill_pipelines.audit.pack.overview import Overview
 from jdebill_pipelines.audit.pack.sample import Sample, SampledRow
-from jdebill_pipelines.audit.pack.values import RIGHT_ALIGNED, currency_column, heading, people_text
+from jdebill_pipelines.audit.pack.values import CAUSES, RIGHT_ALIGNED, currency_column, heading, people_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 _PRINTED_ROWS, _PRINTED_EXCEPTIONS = 30, 300
@@ -163,7 +163,7 @@ class ReportPage:
 
 def heads(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Return the headings of a table."""
-    return [{"title": heading(column), "right": column.shape in RIGHT_ALIGNED} for column in columns]
+    return [{"title": heading(column), "kind": _kind(column)} for column in columns]
 
 
 def cells_html(row: SampledRow, columns: Sequence[Column], currency: int | None, link_of: LinkOf) -> str:
@@ -175,8 +175,8 @@ def cells_html(row: SampledRow, columns: Sequence[Column], currency: int | None,
         shown = str(escape(text))
         if column.shape is Shape.KEY and text and (href := link_of(text, row.exception)):
             shown = f'<a href="{escape(href)}">{shown}</a>'
-        kind = ' class="r"' if column.shape in RIGHT_ALIGNED else ' class="n"' if column.shape in _TIGHT else ""
-        parts.append(f"<td{kind}>{shown}</td>")
+        kind = _kind(column)
+        parts.append(f'<td class="{kind}">{shown}</td>' if kind else f"<td>{shown}</td>")
     return "".join(parts)
 
 
@@ -192,6 +192,13 @@ def summary_table(
         for cells in [cells_html(row, columns, currency, lambda _key, _exception: "")]
     )
     return {"key": key, "title": title, "heads": heads(columns), "rows": Markup(body), "more": more}  # noqa: S704 - escaped
+
+
+def _kind(column: Column) -> str:
+    """Class of a column's cells: r aligned to the right, n in one line, e what is wrong."""
+    if column.name in CAUSES:
+        return "e"
+    return "r" if column.shape in RIGHT_ALIGNED else "n" if column.shape in _TIGHT else ""
 
 
 def _hash(text: str) -> str:

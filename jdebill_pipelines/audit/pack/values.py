@@ -18,6 +18,7 @@ Value: TypeAlias = "str | int | Decimal | date | datetime | None"
 
 # What a spreadsheet takes for the beginning of a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+CAUSES = ("exception", "finding")  # the columns that say what is wrong with a row
 RIGHT_ALIGNED = (Shape.AMOUNT, Shape.NUMBER)
 
 
