@@ -46,6 +46,7 @@ class Sender(Protocol):
 
         Raises:
             BillRefused: none was created.
+            NotFound: none was created; an id in one of them does not exist (``BDC_1205``).
             UnknownOutcome: nobody knows.
         """
         ...
@@ -192,7 +193,9 @@ class _Delivery:
             settlements += [Settlement.unknown(claim, str(error)) for claim in claims]
         except FATAL:
             raise
-        except BillRefused as error:
+        except (BillRefused, NotFound) as error:
+            if isinstance(error, NotFound) and not error.code:
+                raise  # no id of ours is missing, but the address: a gateway answered, and would for every bill
             if len(claims) > 1:
                 middle = len(claims) // 2
                 self._create(sender, claims[:middle], settlements)
@@ -211,7 +214,7 @@ class _Delivery:
             except (BillRefused, NotFound) as error:
                 settlements.append(Settlement.refused(claim, _words(error)))
 
-    def _refused(self, sender: Sender, claim: Claim, error: BillRefused) -> Settlement:
+    def _refused(self, sender: Sender, claim: Claim, error: BillRefused | NotFound) -> Settlement:
         if isinstance(error, DuplicateNumber):
             found = sender.find([claim])[0]
             if found.outcome == "confirmed":
