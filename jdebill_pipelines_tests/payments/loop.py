@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from jdebill_pipelines.orchestration.catalog import CATALOG, PAYMENT_PATHS
 from jdebill_pipelines.orchestration.checks import CHECKS
 from jdebill_pipelines.orchestration.running import month_range
@@ -89,6 +91,31 @@ class Loop:
     def clerk(self, action: str, **body: Any) -> Any:
         return self.sandbox.control_bill(f"clerk/{action}", body)
 
+    def pay(self, bill: dict[str, Any], to: str = "PROCESSED", **more: Any) -> dict[str, Any]:
+        """Pay a bill today and bring the payment to a state."""
+        paid: dict[str, Any] = self.clerk("pay", **{"billId": bill["id"], "processDate": today(), "to": to, **more})
+        return paid
+
+    def dollar_bills(self, n: int = 1) -> list[dict[str, Any]]:
+        """Unpaid bills of vouchers in dollars, dearest first."""
+        found = [b for b in self.open_bills() if b["currency"] == "USD"][:n]
+        assert len(found) == n
+        return found
+
+    def alerts(self) -> list[str]:
+        """Subjects in the outbox."""
+        return [row["subject"] for row in self.store.alerts.outbox(100)]
+
+    def choose(self, **sync: Any) -> None:
+        """Change what the connection says under ``sync``."""
+        now = self.runtime.connections[NAME]
+        self.runtime.connections[NAME] = msgspec.structs.replace(now, sync=msgspec.structs.replace(now.sync, **sync))
+
+    def drafted(self, payment: dict[str, Any], operation: str = "post") -> list[Any]:
+        """The drafts of a payment's postings, of the payment itself first of all parts."""
+        found = self.store.drafts.read("postings", kinds=["posting"])
+        return [d for d in found if d.details["payment_id"] == payment["id"] and d.operation == operation]
+
     def table(self, name: str, **where: Any) -> list[dict[str, Any]]:
         """Rows of a JDE table as it is now."""
         rows = self.sandbox.control_ais(f"tables/{name}")
@@ -140,6 +167,11 @@ class Loop:
     def calls(self, orchestration: str) -> int:
         """How often an orchestration has done its work."""
         return int(self.sandbox.control_ais("state")["written"].get(orchestration, 0))
+
+
+def today() -> str:
+    """The business date of the simulators and of the connection."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def _same(found: Any, wanted: Any) -> bool:

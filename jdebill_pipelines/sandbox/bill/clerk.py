@@ -84,9 +84,10 @@ def record_offline(world: Organization, body: Json) -> Json:
 
 
 def advance(world: Organization, body: Json) -> Json:
-    """`{"paymentId", "to"?, "jump"?}`: to a singleStatus, by default the next of the happy path.
+    """`{"paymentId", "to"?, "jump"?, "status"?}`: to a singleStatus, by default the next of the happy path.
 
-    An unknown singleStatus is allowed with `"force": true`, because BILL's list is open-ended.
+    An unknown singleStatus is allowed with `"force": true`, because BILL's list is open-ended; `status` is what the
+    coarser field says then, where it is not what usually goes with it.
     """
     payment = world.payments.get(body["paymentId"])
     to = body.get("to") or _next(payment)
@@ -95,6 +96,9 @@ def advance(world: Organization, body: Json) -> Json:
         finish_void(world, payment, _clerk(world))
     else:
         move(world, payment, to, jump=bool(body.get("jump")))
+    if "status" in body:
+        payment.body["status"] = str(body["status"])
+        world.payments.changed(payment, world.clock.now())
     return world.payments.shown(payment)
 
 
