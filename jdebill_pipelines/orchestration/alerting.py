@@ -17,10 +17,12 @@ from jdebill_pipelines.alerts import causes
 from jdebill_pipelines.alerts.causes import Alert, FailedCheck, FailedStep
 from jdebill_pipelines.alerts.sending import channels_of, deliver, offer
 from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.orchestration import run_records
 from jdebill_pipelines.orchestration.assets import OWNERS
 from jdebill_pipelines.orchestration.keys import CONNECTION_TAG, safe_name
 from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.store.quarantine import REFUSED, HeldRow
+from jdebill_pipelines.store.runs import RunStatus
 from jdebill_pipelines.store.store import Store
 
 WILL_RETRY_TAG = "dagster/will_retry"
@@ -28,6 +30,11 @@ WILL_RETRY_TAG = "dagster/will_retry"
 _ROWS, _TOTAL, _HELD = "failures", "failing rows", "documents held"
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
 _GATE_OWNER = "team:accounts-payable"
+_ENDED: dict[dg.DagsterRunStatus, RunStatus] = {
+    dg.DagsterRunStatus.SUCCESS: "succeeded",
+    dg.DagsterRunStatus.FAILURE: "failed",
+    dg.DagsterRunStatus.CANCELED: "canceled",
+}
 # A status sensor moves on when its function raises, and the run would never be told of.
 _ATTEMPTS, _PAUSE_SECONDS = 3, 2.0
 
@@ -137,6 +144,7 @@ def _told(
         try:
             checks = failed_checks(context.instance, run.run_id, connection.name)
             store = runtime.store(connection.name)
+            run_records.ended(store, run, _ENDED[run.status])
             alerts = [causes.check_failed(check, run.run_id) for check in checks]
             alerts += of_run(checks)
             alerts += [

@@ -11,7 +11,7 @@ import dagster as dg
 
 import jdebill_pipelines
 from jdebill_pipelines.config.connection import Connection
-from jdebill_pipelines.orchestration import metadata
+from jdebill_pipelines.orchestration import metadata, run_records
 from jdebill_pipelines.orchestration.catalog import CATALOG, AssetRow
 from jdebill_pipelines.orchestration.keys import asset_key, pool_name
 from jdebill_pipelines.orchestration.partitions import months
@@ -49,8 +49,11 @@ def _asset(row: AssetRow, connection: Connection, runtime: Runtime) -> dg.Assets
         pool=pool_name(name, row.system) if row.system else None,
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        result = row.step(step_context(runtime, name, context, row.path))
+        ctx = step_context(runtime, name, context, row.path)
+        run_records.begun(ctx, context.run.job_name, context.run.tags)
+        result = row.step(ctx)
         runtime.tell(name, row.path, result)
+        run_records.made(ctx, row.path, result)
         version = dg.DataVersion(result.data_version) if result.data_version else None
         return dg.MaterializeResult(metadata=metadata.of_result(result), data_version=version)
 

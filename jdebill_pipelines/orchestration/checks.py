@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from jdebill_pipelines.config.connection import Connection
-from jdebill_pipelines.orchestration import metadata
+from jdebill_pipelines.orchestration import metadata, run_records
 from jdebill_pipelines.orchestration.keys import asset_key
 from jdebill_pipelines.orchestration.running import step_context
 from jdebill_pipelines.steps import checks, posting_checks
@@ -113,7 +113,10 @@ def _check(row: CheckRow, connection: str, runtime: Runtime) -> dg.AssetChecksDe
         asset=asset_key(connection, row.path), name=row.name, description=row.description, blocking=row.blocking
     )
     def asked(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        outcome = row.ask(step_context(runtime, connection, context, row.path))
+        ctx = step_context(runtime, connection, context, row.path)
+        run_records.begun(ctx, context.run.job_name, context.run.tags)
+        outcome = row.ask(ctx)
+        run_records.checked(ctx, row.path, row.name, outcome)
         return dg.AssetCheckResult(
             passed=outcome.passed,
             severity=dg.AssetCheckSeverity.WARN if outcome.warn_only else dg.AssetCheckSeverity.ERROR,

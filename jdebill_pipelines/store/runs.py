@@ -89,6 +89,20 @@ class Runs(Part):
                 summary=encode_json(dict(summary)),
             )
 
+    def add_part(self, run_id: str, part: str, name: str, fact: Mapping[str, Any]) -> None:
+        """Set one member of one part of a run's summary, such as the outcome of a check; unknown runs are ignored."""
+        with self.scope.transaction() as tx:
+            self.run(
+                tx,
+                "UPDATE jdebill.runs SET summary = summary || jsonb_build_object(CAST(:part AS text), "
+                "coalesce(summary->:part, '{}') || jsonb_build_object(CAST(:name AS text), CAST(:fact AS jsonb))) "
+                "WHERE connection = :connection AND run_id = :run_id",
+                run_id=run_id,
+                part=part,
+                name=name,
+                fact=encode_json(dict(fact)),
+            )
+
     def get(self, run_id: str) -> RunRecord | None:
         """Return a run, None when there is none."""
         found = self.select(f"{_SELECT} AND run_id = :run_id", run_id=run_id)

@@ -1,0 +1,1 @@
+"""The trace of a document from purchase order to cleared payment."""
