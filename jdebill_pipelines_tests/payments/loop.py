@@ -21,6 +21,7 @@ from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.store.store import Store
 
 NAME = "acme"
+BANK = "00000123"
 D = Decimal
 
 
@@ -157,6 +158,26 @@ class Loop:
             if row.get("LT") == "AA":
                 found[row["AID"]] = found.get(row["AID"], D(0)) + D(row.get("AA", 0))
         return found
+
+    def moved(self, before: dict[str, Decimal]) -> dict[str, Decimal]:
+        """By how much the accounts of F0911 moved since."""
+        now = self.ledger()
+        changes = {a: now.get(a, D(0)) - before.get(a, D(0)) for a in now.keys() | before.keys()}
+        return {account: change for account, change in changes.items() if change}
+
+    def drafted_bills(self, keys: Sequence[str]) -> list[Any]:
+        """The drafts that bills were made of."""
+        return self.store.drafts.read("bills", keys=keys, kinds=["bill"])
+
+    def typed_bill(self, *amounts: str) -> dict[str, Any]:
+        """A bill that a clerk types into BILL, on an account and a department that stand for one account of JDE."""
+        (known,) = self.dollar_bills()
+        classes = self.sandbox.control_bill(f"bills/{known['id']}")["billLineItems"][0]["classifications"]
+        invoice = {"invoiceNumber": f"TYPED-{uuid.uuid4().hex[:8]}", "invoiceDate": today()}
+        lines = [{"amount": D(amount), "description": "Typed", "classifications": classes} for amount in amounts]
+        body = {"vendorId": known["vendorId"], "dueDate": today(), "invoice": invoice, "billLineItems": lines}
+        typed: dict[str, Any] = self.clerk("create_bill", **body)
+        return typed
 
     def postings(self, operation: str = "post", kind: str = "posting") -> list[Any]:
         return self.store.writes.confirmed(kind, operation=operation)
