@@ -36,7 +36,7 @@ TIE_OUT = procedure(
         Column("company", "Company"),
         Column("currency", "Currency"),
         Column("subledger", "JDE open items", Shape.AMOUNT),
-        Column("control", "GL control account", Shape.AMOUNT),
+        Column("gl_control", "GL control account", Shape.AMOUNT),
         Column("difference", "Difference", Shape.AMOUNT),
         Column("exception", "Exception"),
     ),
@@ -134,8 +134,8 @@ def tie_rows(difference: str = "0.00") -> list[dict[str, Any]]:
     words = f"off by {off}" if off else ""
     return [
         {"company": "00001", "currency": "USD", "subledger": Decimal("4812345.67"),
-         "control": Decimal("4812345.67") - off, "difference": off, "exception": words},
-        {"company": "00001", "currency": "JPY", "subledger": Decimal("91000"), "control": Decimal("91000"),
+         "gl_control": Decimal("4812345.67") - off, "difference": off, "exception": words},
+        {"company": "00001", "currency": "JPY", "subledger": Decimal("91000"), "gl_control": Decimal("91000"),
          "difference": Decimal("0"), "exception": ""},
     ]  # fmt: skip
 

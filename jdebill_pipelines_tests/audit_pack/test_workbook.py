@@ -119,3 +119,29 @@ def test_no_text_is_a_formula_and_no_digit_is_lost(tmp_path: Path) -> None:
     body = data[data.index(f'<row r="{FIRST_ROW}"') :]
     assert "<f>" not in body
     assert "<v>1.5</v>" in body
+
+
+def test_amounts_of_two_currencies_in_one_row_are_added_up_each_in_its_own(tmp_path: Path) -> None:
+    """An item in euros that the company values in dollars: no total mixes them, and a blank currency is a line too."""
+    columns = (
+        Column("currency", "Currency"), Column("open", "Open", Shape.AMOUNT),
+        Column("own_currency", "Own currency"), Column("in_own_currency", "In own currency", Shape.AMOUNT),
+    )  # fmt: skip
+    items = synthetic.procedure("items", Section.TIE_OUT, Rule.EVIDENCE, columns)
+    rows = [
+        {"currency": code, "open": Decimal(10), "own_currency": "USD", "in_own_currency": Decimal(11)}
+        for code in ("EUR", "EUR", "JPY", None)
+    ]
+    write_pack(synthetic.report({items: lambda: rows}), tmp_path / "p", vault=VAULT, journal=HEAD, packed_by="1")
+    book = openpyxl.load_workbook(tmp_path / "p" / "report.xlsx")
+    lines = [[cell.value for cell in row[1:4]] for row in book["Summary"].iter_rows(min_row=10) if row[3].value]
+    own, open_ = (f"'items'!{column}7:{column}10" for column in "EC")
+    names, owns = (f"'items'!{column}7:{column}10" for column in "BD")
+    assert lines[1:] == [
+        ["Open", "(blank)", f'=SUMIFS({open_},{names},"=")'],
+        ["Open", "EUR", f'=SUMIFS({open_},{names},"EUR")'],
+        ["Open", "JPY", f'=SUMIFS({open_},{names},"JPY")'],
+        ["In own currency", "USD", f'=SUMIFS({own},{owns},"USD")'],
+    ]
+    page = (tmp_path / "p" / "report.html").read_text("utf-8")
+    assert '<td>JPY</td><td class="r">10</td><td>USD</td><td class="r">11.00</td>' in page

@@ -6,16 +6,18 @@ Belongs here: where each mark of a chart goes. Does not belong here: what is cha
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 _WIDTH = 560
-_LABEL = 200  # room for the label of a horizontal bar
+_LABEL = 232  # room for the label of a horizontal bar
 _ROW = 24
-_VALUE = 96  # room for the value behind a horizontal bar
+_VALUE = 90  # room for the value behind a horizontal bar
 _PLOT = 190  # height of the plot of a histogram or waterfall
-_TOP, _FOOT = 22, 34
+_TOP, _FOOT = 22, 50
+_CHARACTER = 7  # a character's width at most
 _CUT_AXIS = Decimal("0.6")  # the axis of a waterfall is cut when its lowest point is higher than this share
 
 
@@ -91,7 +93,7 @@ def horizontal_bars(id_: str, title: str, note: str, items: Sequence[Item]) -> C
     for at, item in enumerate(items):
         y = at * _ROW
         length = max(abs(item.size) / most * room, Decimal(1) if item.size else Decimal(0))
-        chart.texts.append(Text("0", _at(y + 16), _cut(item.label, 34), href=item.href))
+        chart.texts.append(Text("0", _at(y + 16), _cut(item.label, 32), href=item.href))
         chart.bars.append(
             Bar(_at(_LABEL), _at(y + 4), _at(length), _at(_ROW - 9), item.tone, f"{item.label}: {item.shown}")
         )
@@ -114,7 +116,7 @@ def histogram(id_: str, title: str, note: str, items: Sequence[Item]) -> Chart:
         chart.bars.append(Bar(_at(middle - width / 2), _at(top), _at(width), _at(height), item.tone, words))
         if item.size:
             chart.texts.append(Text(_at(middle), _at(top - 6), item.shown, "middle", "value"))
-        chart.texts.append(Text(_at(middle), _at(_TOP + _PLOT + 17), item.label, "middle", "dim"))
+        chart.texts.extend(_below(middle, slot, item.label))
     chart.lines.append(Line("0", _at(_TOP + _PLOT), _at(_WIDTH), _at(_TOP + _PLOT)))
     return chart
 
@@ -146,7 +148,7 @@ def waterfall(id_: str, title: str, note: str, items: Sequence[Item]) -> Chart:
         words = f"{item.label}: {item.shown}"
         chart.bars.append(Bar(_at(middle - width / 2), _at(top), _at(width), _at(height), item.tone, words))
         chart.texts.append(Text(_at(middle), _at(top - 6), item.shown, "middle", "value"))
-        chart.texts.append(Text(_at(middle), _at(_TOP + _PLOT + 17), item.label, "middle", "dim"))
+        chart.texts.extend(_below(middle, slot, item.label))
         if at + 1 < len(items):
             y = _TOP + (high - end) * scale
             chart.lines.append(Line(_at(middle + width / 2), _at(y), _at(middle + slot - width / 2), _at(y), "join"))
@@ -160,6 +162,12 @@ def compact(amount: Decimal) -> str:
     if abs(amount) >= 1_000_000:
         return f"{amount / 1_000_000:,.2f} M"
     return f"{amount:,.0f}" if amount == amount.to_integral_value() or abs(amount) >= 1_000 else f"{amount:,.2f}"
+
+
+def _below(middle: Decimal, slot: Decimal, label: str) -> list[Text]:
+    """The label under a column, in as many lines as its slot asks for, at most three."""
+    lines = textwrap.wrap(label, max(int(slot / _CHARACTER), 6), max_lines=3, placeholder="…")
+    return [Text(_at(middle), _at(_TOP + _PLOT + 17 + at * 14), line, "middle", "dim") for at, line in enumerate(lines)]
 
 
 def _words(title: str, items: Sequence[Item]) -> str:

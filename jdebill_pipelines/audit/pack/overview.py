@@ -19,8 +19,13 @@ from jdebill_pipelines.audit.pack.values import Value, exact_text, people_text, 
 from jdebill_pipelines.domain.money import ISO_DECIMALS
 from jdebill_pipelines.store.journal import Head
 
-SUMMARY_PROCEDURES = ("tie_out", "three_sided")  # shown whole in the summary: per company and currency
+# Shown in the summary, per company and currency, with these of their columns.
+SUMMARY_PROCEDURES = {
+    "tie_out": ("company", "currency", "subledger", "gl_control", "difference", "unexplained", "exception"),
+}
 _SUMMARY_ROWS = 40
+_COVER_WORDS = {"journal": "Journal's end when computed", "cut_off": "Cut-off", "as_of_rule": "As-of rule"}
+_FIRST_COLUMNS = ("system", "table", "name")  # of a table of the header; JSON does not keep the order
 _BY_HOW_MUCH = ("unexplained", "difference")  # the first of these that a tie-out has says by how much it fails
 
 Table = tuple[str, str, Sequence[Column], Sequence[SampledRow], int]
@@ -119,9 +124,15 @@ class Overview:
         for result in self._report.results:
             key = result.procedure.key
             if key in self._tables:
-                rows = self._tables[key]
-                found.append((key, result.procedure.title, result.procedure.columns, rows, self._seen[key] - len(rows)))
+                found.append(self._summary_table(result.procedure, self._tables[key]))
         return found
+
+    def _summary_table(self, procedure: Procedure, rows: Sequence[SampledRow]) -> Table:
+        wanted = SUMMARY_PROCEDURES[procedure.key]
+        at = [place for place, column in enumerate(procedure.columns) if column.name in wanted]
+        columns = [procedure.columns[place] for place in at]
+        chosen = [SampledRow(row.number, [row.values[place] for place in at], row.exception) for row in rows]
+        return procedure.key, procedure.title, columns, chosen, self._seen[procedure.key] - len(rows)
 
     def charts(self) -> list[Chart]:
         """Give the charts that there is something to draw for."""
@@ -139,8 +150,13 @@ class Overview:
             ("Computed", f"{report.created_at:%Y-%m-%d %H:%M:%S} UTC"),
             ("Run", report.run_id or "-"),
             ("Code version", report.code_version or "-"),
-            ("Journal's end when packed", f"entry {self._journal.seq:,}, {self._journal.hash}"),
-            *((_words(name), _plain(value)) for name, value in report.header.items() if not _is_table(value)),
+            ("Journal's end when packed", _end({"seq": self._journal.seq, "hash": self._journal.hash})),
+            ("Payments count from", period.post_when),
+            *(
+                (_COVER_WORDS.get(name, _words(name)), _end(value) if name == "journal" else _plain(value))
+                for name, value in report.header.items()
+                if name != "parameters" and not _is_table(value)
+            ),
         ]
 
     def header_tables(self) -> list[Table]:
@@ -173,6 +189,10 @@ def _s(count: int) -> str:
     return "" if count == 1 else "s"
 
 
+def _end(head: Mapping[str, Any]) -> str:
+    return f"entry {head['seq']:,}, {head['hash']}"
+
+
 def _words(name: str) -> str:
     """``extracted_at`` reads ``Extracted at``; a currency's code stays as it is."""
     text = name.replace("_", " ").strip()
@@ -201,10 +221,13 @@ def _is_table(value: Any) -> bool:
 def _header_table(name: str, value: Any) -> Table:
     rows = [{"name": key, **inner} for key, inner in value.items()] if isinstance(value, dict) else value
     names = list(dict.fromkeys(column for row in rows for column in row))
-    columns = [
-        Column(column, _words(column), Shape.NUMBER if _all_numbers(row.get(column) for row in rows) else Shape.TEXT)
-        for column in names
-    ]
+    names.sort(
+        key=lambda column: (
+            column not in _FIRST_COLUMNS,
+            _FIRST_COLUMNS.index(column) if column in _FIRST_COLUMNS else 0,
+        )
+    )
+    columns = [Column(column, _words(column), _shape_of([row.get(column) for row in rows])) for column in names]
     sampled = [
         SampledRow(at, [typed(row.get(column.name), column.shape) for column in columns], False)
         for at, row in enumerate(rows, 1)
@@ -212,6 +235,10 @@ def _header_table(name: str, value: Any) -> Table:
     return "sources", _words(name), columns, sampled, 0
 
 
-def _all_numbers(values: Any) -> bool:
-    found = [value for value in values if value is not None]
-    return bool(found) and all(isinstance(value, int) and not isinstance(value, bool) for value in found)
+def _shape_of(values: Sequence[Any]) -> Shape:
+    """The shape of a header's column: numbers and amounts (decimals as text) are aligned as such."""
+    found = [value for value in values if value not in (None, "")]
+    if found and all(isinstance(value, int) and not isinstance(value, bool) for value in found):
+        return Shape.NUMBER
+    amounts = found and all(isinstance(typed(value, Shape.AMOUNT), Decimal) and "." in str(value) for value in found)
+    return Shape.AMOUNT if amounts else Shape.TEXT

@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from jdebill_pipelines.audit.model import Column, Report, Result, Rule, Section, Shape
 from jdebill_pipelines.audit.pack.overview import Overview
 from jdebill_pipelines.audit.pack.sample import Sample, SampledRow
-from jdebill_pipelines.audit.pack.values import CAUSES, RIGHT_ALIGNED, currency_column, heading, people_text
+from jdebill_pipelines.audit.pack.values import CAUSES, RIGHT_ALIGNED, currency_columns, heading, people_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 _PRINTED_ROWS, _PRINTED_EXCEPTIONS = 30, 300
@@ -97,7 +97,7 @@ class ReportPage:
         """
         procedure = result.procedure
         chosen = sample.rows()
-        rows, unprinted = self._rows(chosen, procedure.columns, currency_column(procedure))
+        rows, unprinted = self._rows(chosen, procedure.columns)
         new_section = procedure.section is not self._section
         self._section = procedure.section
         self._body.write(
@@ -146,17 +146,16 @@ class ReportPage:
         """Forget what was rendered."""
         self._body.close()
 
-    def _rows(
-        self, chosen: Sequence[SampledRow], columns: Sequence[Column], currency: int | None
-    ) -> tuple[Markup, int]:
+    def _rows(self, chosen: Sequence[SampledRow], columns: Sequence[Column]) -> tuple[Markup, int]:
         """Return the rows as markup, and how many of them are for the screen only."""
         parts, unprinted, exceptions = [], 0, 0
+        currencies = currency_columns(columns)
         for at, row in enumerate(chosen):
             exceptions += row.exception
             printed = at < _PRINTED_ROWS or (row.exception and exceptions <= _PRINTED_EXCEPTIONS)
             unprinted += not printed
             names = ("x " if row.exception else "") + ("" if printed else "s")
-            cells = cells_html(row, columns, currency, self._link_of)
+            cells = cells_html(row, columns, currencies, self._link_of)
             parts.append(f'<tr class="{names.strip()}">{cells}</tr>\n' if names else f"<tr>{cells}</tr>\n")
         return Markup("".join(parts)), unprinted  # noqa: S704 - every cell is escaped
 
@@ -166,12 +165,12 @@ def heads(columns: Sequence[Column]) -> list[dict[str, Any]]:
     return [{"title": heading(column), "kind": _kind(column)} for column in columns]
 
 
-def cells_html(row: SampledRow, columns: Sequence[Column], currency: int | None, link_of: LinkOf) -> str:
+def cells_html(row: SampledRow, columns: Sequence[Column], currencies: Mapping[int, int], link_of: LinkOf) -> str:
     """Return the cells of a row as markup, escaped."""
-    code = row.values[currency] if currency is not None else ""
     parts = []
-    for value, column in zip(row.values, columns, strict=True):
-        text = _CONTROLS.sub("\ufffd", people_text(value, column.shape, str(code or "")))
+    for at, (value, column) in enumerate(zip(row.values, columns, strict=True)):
+        currency = str(row.values[currencies[at]] or "") if at in currencies else ""
+        text = _CONTROLS.sub("\ufffd", people_text(value, column.shape, currency))
         shown = str(escape(text))
         if column.shape is Shape.KEY and text and (href := link_of(text, row.exception)):
             shown = f'<a href="{escape(href)}">{shown}</a>'
@@ -184,12 +183,11 @@ def summary_table(
     key: str, title: str, columns: Sequence[Column], rows: Sequence[SampledRow], more: int
 ) -> Mapping[str, Any]:
     """Return a small table without controls, as the templates take it."""
-    names = [column.name for column in columns]
-    currency = names.index("currency") if "currency" in names else None
+    currencies = currency_columns(columns)
     body = "".join(
         f'<tr class="x">{cells}</tr>\n' if row.exception else f"<tr>{cells}</tr>\n"
         for row in rows
-        for cells in [cells_html(row, columns, currency, lambda _key, _exception: "")]
+        for cells in [cells_html(row, columns, currencies, lambda _key, _exception: "")]
     )
     return {"key": key, "title": title, "heads": heads(columns), "rows": Markup(body), "more": more}  # noqa: S704 - escaped
 

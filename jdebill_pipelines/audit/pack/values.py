@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
-from jdebill_pipelines.audit.model import Column, Procedure, Rule, Shape
+from jdebill_pipelines.audit.model import Column, Rule, Shape
 from jdebill_pipelines.domain.canonical import canonical_json
 from jdebill_pipelines.domain.money import ISO_DECIMALS
 
@@ -90,10 +90,15 @@ def is_exception(row: Mapping[str, Any], rule: Rule) -> bool:
     return rule is Rule.NO_ROWS or (rule is Rule.FLAGGED and bool(row.get("exception")))
 
 
-def currency_column(procedure: Procedure) -> int | None:
-    """Return the position of the column that names the currency of a row's amounts, None without one."""
-    names = [column.name for column in procedure.columns]
-    return next((names.index(name) for name in ("currency", "document_currency") if name in names), None)
+def currency_columns(columns: Sequence[Column]) -> dict[int, int]:
+    """Return, by the position of each amount, the position of the column that names its currency.
+
+    It is the nearest one before the amount that is called ``currency`` or ends with ``_currency``, or else the first
+    one of the row. Amounts without one are left out.
+    """
+    named = [at for at, column in enumerate(columns) if f"_{column.name}".endswith("_currency")]
+    amounts = [at for at, column in enumerate(columns) if column.shape is Shape.AMOUNT]
+    return {at: max([n for n in named if n < at], default=named[0]) for at in amounts if named}
 
 
 def heading(column: Column) -> str:

@@ -24,7 +24,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from jdebill_pipelines.audit.model import Column, Report, Result, Rule, Shape
-from jdebill_pipelines.audit.pack.values import FORMULA_STARTS, Value, currency_column, exact_text, heading
+from jdebill_pipelines.audit.pack.values import FORMULA_STARTS, Value, currency_columns, exact_text, heading
 
 HEADER_ROW = 6
 FIRST_ROW = HEADER_ROW + 1
@@ -58,8 +58,9 @@ class _Sheet:
 
     result: Result
     sheet: Any
+    named: frozenset[int]  # positions of the columns that name currencies
     rows: int = 0
-    currencies: dict[str, None] = field(default_factory=dict)
+    currencies: dict[int, set[str]] = field(default_factory=dict)
 
 
 class AuditWorkbook:
@@ -97,12 +98,12 @@ class AuditWorkbook:
         end = FIRST_ROW + max(min(result.rows, MOST_ROWS), 1) - 1
         last_letter = get_column_letter(len(procedure.columns) + 1)
         sheet.auto_filter.ref = f"A{HEADER_ROW}:{last_letter}{end}"
-        self._sheets.append(_Sheet(result, sheet))
+        self._sheets.append(_Sheet(result, sheet, frozenset(currency_columns(procedure.columns).values())))
         self._line(sheet, self._text(procedure.title, font=_TITLE))
         self._line(sheet, self._text(procedure.objective))
         self._line(sheet, self._text(_outcome_line(result)))
         self._line(sheet, _link(sheet, 4, 1, "Back to the summary", "'Summary'!A1"))
-        has_currency = currency_column(procedure) is not None
+        has_currency = bool(currency_columns(procedure.columns))
         totals = [self._formula(f"SUBTOTAL(103,A{FIRST_ROW}:A{end})", shape=Shape.NUMBER, font=_BOLD)]
         for position, column in enumerate(procedure.columns, 2):
             letter = get_column_letter(position)
@@ -122,9 +123,8 @@ class AuditWorkbook:
             return
         current.rows += 1
         columns = current.result.procedure.columns
-        position = currency_column(current.result.procedure)
-        if position is not None and isinstance(row[position], str):
-            current.currencies[str(row[position])] = None
+        for position in current.named:
+            current.currencies.setdefault(position, set()).add(str(row[position] or ""))
         current.sheet.append(self._row_cells(current.rows, row, columns, exception))
 
     def save(self, path: Path) -> None:
@@ -251,22 +251,15 @@ class AuditWorkbook:
     def _totals(self, entry: _Sheet) -> Iterator[list[Any]]:
         procedure = entry.result.procedure
         end = FIRST_ROW + max(entry.rows, 1) - 1
-        at = currency_column(procedure)
-        if at is None:
-            return
-        currency_letter = get_column_letter(at + 2)
-        for position, column in enumerate(procedure.columns, 2):
-            if column.shape is not Shape.AMOUNT:
-                continue
-            letter = get_column_letter(position)
-            for currency in sorted(entry.currencies):
-                where = f"'{procedure.key}'!{currency_letter}{FIRST_ROW}:{currency_letter}{end}"
-                what = f"'{procedure.key}'!{letter}{FIRST_ROW}:{letter}{end}"
-                code = currency.replace('"', '""')
+        for amount, named in currency_columns(procedure.columns).items():
+            letters = get_column_letter(amount + 2), get_column_letter(named + 2)
+            what, where = (f"'{procedure.key}'!{letter}{FIRST_ROW}:{letter}{end}" for letter in letters)
+            for currency in sorted(entry.currencies.get(named, ())):
+                code = currency.replace('"', '""') or "="  # which is how a criterion says blank
                 yield [
                     self._text(procedure.title),
-                    self._text(column.title),
-                    self._text(currency),
+                    self._text(procedure.columns[amount].title),
+                    self._text(currency or "(blank)"),
                     self._formula(f'SUMIFS({what},{where},"{code}")', shape=Shape.AMOUNT),
                 ]
 
