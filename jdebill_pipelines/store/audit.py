@@ -14,9 +14,11 @@ import msgspec
 import sqlalchemy as sa
 
 from jdebill_pipelines.store.engine import encode_json
+from jdebill_pipelines.store.journal import Entry, Journal
 from jdebill_pipelines.store.scope import Part, Row
 
 _CHUNK = 2_000
+NOTES = "audit"  # the gate under which notes on findings stand among the overrides
 
 
 class StoredReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +100,25 @@ class AuditReports(Part):
         )
         return int(done.rowcount)
 
+    def exceptions(self, tx: sa.Connection, report_id: int, procedure: str, *, flagged: bool) -> int:
+        """Return how many stored rows of a procedure are exceptions.
+
+        Args:
+            tx: the transaction of the report.
+            report_id: whose rows.
+            procedure: its key.
+            flagged: only those with a text in ``exception`` count; False: each row counts.
+        """
+        condition = "AND coalesce(row->>'exception', '') <> ''" if flagged else ""
+        counted = tx.execute(
+            sa.text(
+                "SELECT count(*) FROM jdebill.audit_rows "  # noqa: S608 - one of two constants
+                f"WHERE report_id = :report AND procedure = :procedure {condition}"
+            ),
+            {"report": report_id, "procedure": procedure},
+        )
+        return int(counted.scalar_one())
+
     def add_result(
         self,
         tx: sa.Connection,
@@ -162,6 +183,40 @@ class AuditReports(Part):
             )
             for row in result:
                 yield row[0]
+
+    def note(self, key: str, who: str, reason: str) -> None:
+        """Record what a person found out about a finding, journaled; a later note replaces an earlier one.
+
+        Args:
+            key: of the finding, as its procedure names it (``fix`` says how).
+            who: the person's name.
+            reason: what was found out.
+
+        Raises:
+            ValueError: no key, name or reason.
+        """
+        if not key.strip() or not who.strip() or not reason.strip():
+            raise ValueError("a note needs the finding's key, a person's name and a reason")
+        with self.scope.transaction() as tx:
+            self.run(
+                tx,
+                "INSERT INTO jdebill.overrides (connection, gate, kind, natural_key, rule, content_hash, who, reason) "
+                "VALUES (:connection, :gate, 'finding', :key, 'note', '', :who, :reason) "
+                "ON CONFLICT (connection, gate, kind, natural_key, rule, content_hash) "
+                "DO UPDATE SET who = excluded.who, reason = excluded.reason, at = now()",
+                gate=NOTES,
+                key=key.strip(),
+                who=who.strip(),
+                reason=reason.strip(),
+            )
+            entry = Entry(
+                event="note",
+                kind="finding",
+                natural_key=key.strip(),
+                actor=who.strip(),
+                body={"gate": NOTES, "rule": "note", "reason": reason.strip()},
+            )
+            Journal(self.scope).append([entry], tx=tx)
 
 
 _SELECT = (

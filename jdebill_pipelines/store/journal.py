@@ -118,9 +118,9 @@ class Journal(Part):
                 self.run(open_tx, _SET_HEAD, seq=head.seq, hash=head.hash)
             return head
 
-    def head(self) -> Head:
-        """Return the recorded end of the chain."""
-        found = self.select("SELECT seq, hash FROM jdebill.journal_heads WHERE connection = :connection")
+    def head(self, tx: sa.Connection | None = None) -> Head:
+        """Return the recorded end of the chain, as a transaction sees it."""
+        found = self.select("SELECT seq, hash FROM jdebill.journal_heads WHERE connection = :connection", tx)
         return Head(**found[0]) if found else Head(0, GENESIS)
 
     def verify(self, *, anchors: Iterable[Head] = ()) -> Verification:
