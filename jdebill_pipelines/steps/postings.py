@@ -16,7 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from jdebill_pipelines.jde.results import OrchestrationFailed
@@ -120,8 +120,13 @@ class _Posting:
         return self.result
 
     def recover(self) -> None:
-        """Look up once what is uncertain: adopt what is there, give back what is not after the settling delay."""
+        """Look up once what is uncertain: adopt what is there, give back what is not after the settling delay.
+
+        Until then it stays uncertain and is looked up again: the orchestration may be running still.
+        """
         ctx = self._ctx
+        since = {w.id: w.uncertain_since or w.lease_until for w in ctx.store.writes.pending_recovery(KINDS)}
+        young = datetime.now(UTC) - timedelta(seconds=self._settling)
         claims = ctx.store.writes.claim_recovery(worker=self._worker, run_id=ctx.run_id, kinds=KINDS, limit=5000)
         for claim in claims:
             try:
@@ -130,7 +135,12 @@ class _Posting:
                 self._settle(Settlement.unknown(claim, str(error)))
                 self.result.needs_person.append(str(error))
                 continue
-            self._settle(Settlement.not_found(claim) if found is None else _adopted(claim, found))
+            if found is not None:
+                self._settle(_adopted(claim, found))
+            elif since.get(claim.write_id, young) > young:
+                self._settle(Settlement.unknown(claim, "it was looked up in JD Edwards and is not there yet"))
+            else:
+                self._settle(Settlement.not_found(claim))
 
     def _released(self, kind: str, operation: str) -> list[Release]:
         """What may be sent in a stage: nothing whose other part must come before."""

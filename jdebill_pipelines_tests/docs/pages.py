@@ -1,6 +1,7 @@
 """Pages of docs/ that are made of the code: `make docs` writes them, a test compares them.
 
-Belongs here: turning the command line and the asset catalog into Markdown. Does not belong here: any fact of its own.
+Belongs here: turning the command line, the asset catalog and the payment states into Markdown. Does not belong here:
+any fact of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 import click
 
 from jdebill_pipelines.cli.main import jdebill
+from jdebill_pipelines.config.connection import SyncConfig
+from jdebill_pipelines.domain.payment_states import PROGRESS, state_table
 from jdebill_pipelines.orchestration.assets import OWNERS
 from jdebill_pipelines.orchestration.catalog import CATALOG, AssetRow
 from jdebill_pipelines.orchestration.checks import CHECKS
@@ -77,7 +80,43 @@ def _asset(row: AssetRow) -> str:
     return "\n".join(lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/cli.md": cli_page, "docs/assets.md": assets_page}
+def payment_states_page() -> str:
+    """What each state of a BILL payment means in JD Edwards."""
+    parts = [
+        "# Payment states",
+        "Made of the table in the code by `make docs`; do not edit. What happens in JD Edwards is shown for "
+        f"`sync.post_when: {SyncConfig().post_when}`, the default; a connection that posts earlier or later moves the "
+        f"line along {', '.join(f'`{state}`' for state in PROGRESS)}.",
+        "`singleStatus` decides. `status` decides for a payment that was made outside BILL and recorded there, and "
+        "where `singleStatus` says nothing (left out, or `UNDEFINED`). `CANCELED` and `CANCELLED` are one value. "
+        "Capitals do not matter.",
+        "| In JD Edwards | Meaning |\n|---|---|\n"
+        "| nothing | it is waited; what was posted stays |\n"
+        "| post | posted, once, when it is not posted yet |\n"
+        "| reverse | what was posted is reversed, once; what was not posted never is |\n"
+        "| review | nothing new is posted, what was posted stays, a person decides (see the quarantine) |",
+    ]
+    for field in ("singleStatus", "status", "either"):
+        rows = [row for row in state_table() if row["field"] == field]
+        lines = [
+            f"## {field}",
+            "",
+            "| Value | In JD Edwards | Who is told | Final | What it is |",
+            "|---|---|---|---|---|",
+        ]
+        for row in rows:
+            value = row["value"] if field == "either" else f"`{row['value']}`"
+            told = row["told"].replace("_", "-")
+            lines.append(f"| {value} | {row['in_jde']} | {told} | {row['final']} | {row['meaning']} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/cli.md": cli_page,
+    "docs/assets.md": assets_page,
+    "docs/payment-states.md": payment_states_page,
+}
 
 
 def main() -> None:
