@@ -12,28 +12,32 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import msgspec
 
-from jdebill_pipelines.cli import dagster_home, ports
+from jdebill_pipelines.cli import dagster_home, ports, receiver
 from jdebill_pipelines.cli.children import Children, free_port, stop_signals
+from jdebill_pipelines.cli.demo_payments import way_back
+from jdebill_pipelines.cli.demo_report import as_data, print_documents, print_way_back
 from jdebill_pipelines.cli.exits import DONE, NEEDS_PERSON, OTHER_SIDE_FAILED, WrongUse
 from jdebill_pipelines.cli.fates import fates
-from jdebill_pipelines.cli.output import examples, json_option, note, print_json, print_table, progress
+from jdebill_pipelines.cli.output import examples, json_option, note, print_json, progress
 from jdebill_pipelines.cli.sandbox import start_servers
 from jdebill_pipelines.cli.session import months_between, open_engine, this_month, with_database
-from jdebill_pipelines.cli.sync import exit_code, print_assets, print_summary, summary_as_data
+from jdebill_pipelines.cli.sync import exit_code
 from jdebill_pipelines.config.connection import Connection, load_connection
 from jdebill_pipelines.config.settings import Settings
 from jdebill_pipelines.config.vault import load_vault
 from jdebill_pipelines.sandbox.company import SIZES, Company, Size, build_company
+from jdebill_pipelines.sandbox.serve import SandboxProcess
 from jdebill_pipelines.store.store import Store
 
 NAME = "demo"
+_BILLS_PAID = 200
 # The logins of the simulated servers; they protect nothing.
 _LOGINS = {
     "jde": {"username": "JDEBILL", "password": "sandbox-password"},
@@ -54,6 +58,7 @@ bill:
   api_url: {bill_url}
   events_url: {events_url}
   organization_id: "00801SANDBOXORG00001"
+  webhook_url: http://127.0.0.1:{events_port}/webhooks/demo
 sync:
   create_missing: {{accounts: true, departments: true}}
   bank_account: "{bank_account}"
@@ -70,6 +75,9 @@ def demo(once: bool, size: str, port: int, as_json: bool) -> int:
 
     A generated company with suppliers, supplier invoices and purchase orders of six months, an AIS server that serves
     its tables, an empty BILL organization, a database: everything is new every time and on this machine only.
+
+    Documents go to BILL; an AP clerk pays some of them; BILL's webhooks arrive at a receiver; JD Edwards books the
+    payments; one is voided and taken back; at the end both sides are added up. Exit code 1 when they differ.
     """
     settings = _settings()
     with _alone(settings.home), stop_signals() as stop:
@@ -80,12 +88,18 @@ def demo(once: bool, size: str, port: int, as_json: bool) -> int:
         company.write(settings.home / "company")
         with Children(settings.home / "logs", os.environ) as servers:
             addresses = start_servers(servers, settings.home / "company", settings.home)
+            sandbox = SandboxProcess(_root(addresses["ais_url"]), _root(addresses["bill_url"]))
             settings = with_database(settings)
             dagster_home.enter(settings)
-            connection = _connect(settings, company, addresses)
-            code = _loop(settings, connection, company, as_json=as_json)
-            if not once and not stop.is_set():
-                _stay(settings, port, stop, addresses)
+            events_port = free_port("127.0.0.1", 0, "--port")
+            connection = _connect(settings, company, addresses, events_port)
+            with Children(settings.home / "logs", dagster_home.environment(settings)) as ours:
+                url = f"{receiver.start(ours, host='127.0.0.1', port=events_port)}/webhooks/{NAME}"
+                code = _loop(settings, connection, company, sandbox, as_json=as_json)
+                if not once and not stop.is_set():
+                    _stay(ours, port, stop, addresses, url)
+        if once and not as_json:
+            _tell_what_is_left(settings)
     return code
 
 
@@ -121,12 +135,16 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _connect(settings: Settings, company: Company, addresses: dict[str, str]) -> Connection:
+def _connect(settings: Settings, company: Company, addresses: dict[str, str], events_port: int) -> Connection:
     """Write the connection file and store the logins, as a person would."""
     settings.connections_dir.mkdir(exist_ok=True)
     path = settings.connections_dir / f"{NAME}.yaml"
     text = _CONNECTION.format(
-        start=company.start, company=company.company, bank_account=company.bank_account, **addresses
+        start=company.start,
+        company=company.company,
+        bank_account=company.bank_account,
+        events_port=events_port,
+        **addresses,
     )
     path.write_text(text, "utf-8")
     vault = load_vault(settings, create=True)
@@ -136,58 +154,74 @@ def _connect(settings: Settings, company: Company, addresses: dict[str, str]) ->
     return load_connection(path)
 
 
-def _loop(settings: Settings, connection: Connection, company: Company, *, as_json: bool) -> int:
-    """Sync everything, then what changed since (nothing), and tell what became of the awkward documents."""
+def _loop(
+    settings: Settings, connection: Connection, company: Company, sandbox: SandboxProcess, *, as_json: bool
+) -> int:
+    """Documents to BILL, twice; then payments back to JD Edwards. Show what came of it."""
     months = months_between(connection, f"{connection.start_date:%Y-%m}", None, this_month(connection))
     run = ports.run_sync()
+    suppliers = len(company.tables["F0401"])
+    if not as_json:
+        documents = len(company.tables["F0411"]) + len(company.tables["F4301"])
+        note(f"A company of {suppliers} suppliers and {documents} documents; BILL is empty.")
     with progress(quiet=as_json) as told:
-        if not as_json:
-            documents = len(company.tables["F0411"]) + len(company.tables["F4301"])
-            note(f"A company of {len(company.tables['F0401'])} suppliers and {documents} documents; BILL is empty.")
         first = run(settings, NAME, months, actor="demo", progress=told)
         second = run(settings, NAME, months, actor="demo", progress=told)
     with open_engine(settings) as engine:
         became = fates(Store(engine, NAME), connection, company)
-    unexpected = [fate for fate in became if not fate.as_expected]
+    if not as_json:
+        print_documents(NAME, first, second, became)
+    back = None
+    if first.succeeded and second.succeeded:
+        with progress(quiet=as_json) as told:
+            back = way_back(settings, connection, sandbox, most=_BILLS_PAID, told=told)
+        if not as_json:
+            print_way_back(NAME, back)
     if as_json:
-        print_json(
-            {
-                "suppliers": len(company.tables["F0401"]),
-                "first": summary_as_data(first),
-                "second": summary_as_data(second),
-                "awkward": [{**asdict(fate), "as_expected": fate.as_expected} for fate in became],
-            }
-        )
-    else:
-        print_summary(NAME, first)
-        click.echo()
-        click.echo("The same again, with nothing changed:")
-        print_assets(NAME, second)
-        click.echo()
-        print_table(
-            ["Document", "Case", "Became", "Why"],
-            [
-                (f.key, f.case, f.outcome or "?", f.reason if f.outcome in ("held", "not due") else f.why)
-                for f in became
-            ],
-            title="Documents that need care, and what became of them",
-        )
-        for fate in unexpected:
-            note(f"Not as expected: {fate.key} ({fate.case}) is {fate.outcome or '?'}, not {fate.expected}.")
-    failed = next((code for code in map(exit_code, (first, second)) if code == OTHER_SIDE_FAILED), DONE)
-    if failed or not (first.succeeded and second.succeeded):
-        return failed or NEEDS_PERSON
+        print_json(as_data(suppliers, first, second, became, back))
+    runs = [first, second, *([back.posted, back.reversed] if back else [])]
+    if any(exit_code(each) == OTHER_SIDE_FAILED for each in runs if each is not None):
+        return OTHER_SIDE_FAILED
     # That documents are held is the point of the demo; that one came otherwise than it should is not.
-    return NEEDS_PERSON if unexpected else DONE
+    as_expected = all(fate.as_expected for fate in became) and back is not None and back.equal
+    return DONE if as_expected and all(each.succeeded for each in runs if each is not None) else NEEDS_PERSON
 
 
-def _stay(settings: Settings, port: int, stop: threading.Event, addresses: dict[str, str]) -> None:
-    """Show the result in Dagster's UI until somebody stops us."""
-    with Children(settings.home / "logs", dagster_home.environment(settings)) as children:
-        address = dagster_home.start(children, host="127.0.0.1", port=port)
-        note(f"Dagster UI      {address}")
-        for name, where in addresses.items():
-            note(f"{name:<15} {where}")
-        note(f"The demo's home {settings.home}: JDEBILL_HOME={settings.home} jdebill quarantine list {NAME}")
-        note("Ctrl-C stops everything.")
-        children.watch(stop)
+def _stay(children: Children, port: int, stop: threading.Event, addresses: dict[str, str], url: str) -> None:
+    """Show the result in Dagster's UI until somebody stops us; what is paid in BILL meanwhile comes back by itself."""
+    address = dagster_home.start(children, host="127.0.0.1", port=port)
+    click.echo()
+    click.echo(f"Dagster UI        {address}")
+    click.echo(f"Webhook receiver  {url}")
+    click.echo(f"AIS server        {addresses['ais_url']}")
+    click.echo(f"BILL              {addresses['bill_url']}")
+    click.echo()
+    click.echo("Pay another bill in BILL and see it arrive in JD Edwards within seconds (runs: demo_payments):")
+    body = '{"partial": 0, "limit": 1, "to": "PROCESSED"}'
+    click.echo(f"  curl -s {_root(addresses['bill_url'])}/__control/clerk/pay_mixed -d '{body}'")
+    click.echo("Ctrl-C stops everything.")
+    children.watch(stop)
+
+
+def _tell_what_is_left(settings: Settings) -> None:
+    """What can be looked at when everything is stopped; the embedded database starts again when it is asked."""
+    click.echo()
+    click.echo(f"Everything is stopped; what was made is in {_short(settings.home)}. Look at it with")
+    click.echo(
+        f"  export JDEBILL_HOME={_short(settings.home)} JDEBILL_CONNECTIONS_DIR={_short(settings.connections_dir)}"
+    )
+    click.echo(f"  jdebill quarantine list {NAME}   what is held, why, and what to do")
+    click.echo(f"  jdebill audit verify {NAME}      the journal of every write, link by link")
+    click.echo("Without --once the demo stays up, with the Dagster UI and everything that runs by itself.")
+
+
+def _short(path: Path) -> str:
+    """A path as seen from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _root(url: str) -> str:
+    """A simulated server's address without the path of its API."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -139,6 +139,6 @@ def money(amount: Decimal | None, currency: str) -> str:
     """Return an amount with the currency's decimals (more if it has more): ``1,360.10``; '' for none."""
     if amount is None:
         return ""
-    exponent = amount.as_tuple().exponent
+    exponent = amount.normalize().as_tuple().exponent
     places = max(ISO_DECIMALS.get(currency, 2), -exponent if isinstance(exponent, int) else 0)
     return f"{amount:,.{places}f}"

@@ -1,4 +1,4 @@
-"""What `plan`, `sync` and `demo` ask of the rest of the product: two functions and the shape of their answers.
+"""What `plan`, `sync` and `demo` ask of the rest of the product: three functions and the shape of their answers.
 
 Belongs here: shapes, finding the functions. Does not belong here: the work (steps/plan.py, orchestration/runner.py).
 The shapes are protocols: whatever has these attributes fits, so that nothing has to import the command line.
@@ -182,6 +182,21 @@ class RunSync(Protocol):
         ...
 
 
+class RunPayments(Protocol):
+    """Brings the payments that webhooks told of back to JDE in this process and waits for the end."""
+
+    def __call__(self, settings: Settings, connection_name: str, *, actor: str, progress: Progressed) -> SyncSummary:
+        """Run what the due sensor would start.
+
+        Args:
+            settings: with a database URL.
+            connection_name: a connection that exists.
+            actor: who asked, for the journal.
+            progress: called with (what, done, total).
+        """
+        ...
+
+
 def make_plan() -> MakePlan:
     """Return the planner. Imported late: Dagster takes more than a second, and `--help` must not wait for it."""
     from jdebill_pipelines.steps.plan import make_plan as found
@@ -192,5 +207,12 @@ def make_plan() -> MakePlan:
 def run_sync() -> RunSync:
     """Return the runner, imported late as the planner."""
     from jdebill_pipelines.orchestration.runner import run_sync as found
+
+    return found
+
+
+def run_payments() -> RunPayments:
+    """Return the runner of payments, imported late as the planner."""
+    from jdebill_pipelines.orchestration.runner import run_payments as found
 
     return found

@@ -54,7 +54,7 @@ def exit_code(summary: ports.SyncSummary) -> int:
     return DONE
 
 
-def print_assets(name: str, summary: ports.SyncSummary) -> None:
+def print_assets(name: str, summary: ports.SyncSummary, *, titled: bool = True) -> None:
     """Print what each asset did."""
     rows = []
     for path, result in summary.results.items():
@@ -64,7 +64,7 @@ def print_assets(name: str, summary: ports.SyncSummary) -> None:
     print_table(
         ["Asset", "Counts", "Totals"],
         rows,
-        title=f"{name}, {summary.mode}, {months_in_words(summary.periods)}",
+        title=f"{name}, {summary.mode}, {months_in_words(summary.periods)}" if titled else "",
         empty="Nothing was due.",
     )
 

@@ -11,28 +11,34 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from jdebill_pipelines.config.connection import Connection, load_connections
 from jdebill_pipelines.config.settings import Settings
+from jdebill_pipelines.orchestration import run_records
 from jdebill_pipelines.orchestration.assets import build_assets
 from jdebill_pipelines.orchestration.checks import CHECKS, build_checks
-from jdebill_pipelines.orchestration.jobs import months_job
+from jdebill_pipelines.orchestration.jobs import months_job, payments_job
 from jdebill_pipelines.orchestration.keys import (
     ACTOR_TAG,
     CONNECTION_TAG,
     MODE_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,
-    months_job_name,
 )
 from jdebill_pipelines.orchestration.running import month_range
-from jdebill_pipelines.orchestration.sensors import delta_tags
+from jdebill_pipelines.orchestration.sensors import delta_tags, payment_tags
 from jdebill_pipelines.steps.context import CheckOutcome, Mode, StepResult
-from jdebill_pipelines.steps.payments import poll_payments
+from jdebill_pipelines.steps.payments import FLOW, poll_payments
 from jdebill_pipelines.steps.poll import poll
 from jdebill_pipelines.steps.runtime import Runtime
+from jdebill_pipelines.steps.webhook_events import drain
+from jdebill_pipelines.store.runs import RunStatus
+from jdebill_pipelines.store.store import Store
 from jdebill_pipelines.transport.errors import ApiError
 
 Progress = Callable[[str, int, int | None], None]
@@ -94,8 +100,40 @@ def run_sync(
     try:
         if periods is not None:
             tags = {RANGE_START_TAG: periods[0], RANGE_END_TAG: periods[-1], MODE_TAG: str(Mode.FULL), ACTOR_TAG: actor}
-            return _execute(connection, runtime, tags)
+            return _execute(connection, runtime, tags, months_job(connection))
         return _delta(connection, runtime, actor)
+    except ApiError as error:
+        return SyncSummary(succeeded=False, other_side_failed=True, error=str(error))
+    finally:
+        runtime.close()
+
+
+def run_payments(settings: Settings, connection_name: str, *, actor: str, progress: Progress) -> SyncSummary:
+    """Take what is in the inbox and bring the payments that are due back to JDE: the run of the due sensor, waited for.
+
+    Args:
+        settings: with a database URL.
+        connection_name: a connection that exists.
+        actor: who asked, for the journal.
+        progress: called with (what, done, total).
+
+    Raises:
+        ConnectionFileError: a connection file is wrong.
+    """
+    connections = load_connections(settings.connections_dir)
+    connection = connections[connection_name]
+    runtime = Runtime(settings, connections)
+    runtime.progress = progress
+    try:
+        store, request_id = runtime.store(connection_name), uuid.uuid4().hex
+        while drain(store, window_minutes=connection.alerts.window_minutes):
+            pass
+        work = store.due.request(request_id, [FLOW])
+        if not work:
+            return SyncSummary()
+        today = datetime.now(ZoneInfo(connection.timezone)).date()
+        tags = payment_tags(store, work, request_id, actor, today)
+        return _settled(store, request_id, _execute(connection, runtime, tags, payments_job(connection)))
     except ApiError as error:
         return SyncSummary(succeeded=False, other_side_failed=True, error=str(error))
     finally:
@@ -112,7 +150,11 @@ def _delta(connection: Connection, runtime: Runtime, actor: str) -> SyncSummary:
     if not work:
         return SyncSummary()
     tags = delta_tags(work, request_id, actor, f"{connection.start_date:%Y-%m}")
-    summary = _execute(connection, runtime, tags)
+    return _settled(store, request_id, _execute(connection, runtime, tags, months_job(connection)))
+
+
+def _settled(store: Store, request_id: str, summary: SyncSummary) -> SyncSummary:
+    """Settle what a run was started for: done, or due again."""
     if summary.succeeded:
         store.due.done(summary.run_id)
     else:
@@ -121,16 +163,22 @@ def _delta(connection: Connection, runtime: Runtime, actor: str) -> SyncSummary:
     return summary
 
 
-def _execute(connection: Connection, runtime: Runtime, tags: dict[str, str]) -> SyncSummary:
+def _execute(
+    connection: Connection, runtime: Runtime, tags: dict[str, str], asked: UnresolvedAssetJobDefinition
+) -> SyncSummary:
     definitions = dg.Definitions(
         assets=build_assets(connection, runtime),
         asset_checks=build_checks(connection, runtime),
-        jobs=[months_job(connection)],
+        jobs=[asked],
     )
-    job = definitions.resolve_job_def(months_job_name(connection.name))
+    job = definitions.resolve_job_def(asked.name)
     with _instance(runtime.settings) as instance:
         result = job.execute_in_process(
-            instance=instance, tags={**tags, CONNECTION_TAG: connection.name}, raise_on_error=False
+            instance=instance,
+            tags={**tags, CONNECTION_TAG: connection.name},
+            raise_on_error=False,
+            # The event log keeps everything; the terminal has a progress and a summary of its own.
+            run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
         )
     summary = SyncSummary(
         run_id=result.run_id,
@@ -148,6 +196,8 @@ def _execute(connection: Connection, runtime: Runtime, tags: dict[str, str]) -> 
                 root = root.cause
             summary.error = f"{event.step_key}: {root.message.strip()}"
             summary.other_side_failed = root.cls_name in _OTHER_SIDE
+    status: RunStatus = "succeeded" if result.success else "failed"
+    run_records.ended(runtime.store(connection.name), result.dagster_run, status, summary.error)
     return summary
 
 

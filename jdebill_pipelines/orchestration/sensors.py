@@ -29,7 +29,7 @@ from jdebill_pipelines.steps.context import Mode
 from jdebill_pipelines.steps.payments import FLOW
 from jdebill_pipelines.steps.postings import wake_uncertain
 from jdebill_pipelines.steps.runtime import Runtime
-from jdebill_pipelines.steps.webhooks import drain
+from jdebill_pipelines.steps.webhook_events import drain
 from jdebill_pipelines.store.due import DueWork
 from jdebill_pipelines.store.store import Store
 
@@ -66,6 +66,13 @@ def payment_periods(store: Store, work: list[DueWork], today: date) -> tuple[str
     return tuple(sorted(found | {p for w in work for p in w.periods})) or (month_of(today),)
 
 
+def payment_tags(store: Store, work: list[DueWork], request_id: str, actor: str, today: date) -> dict[str, str]:
+    """The tags of the run that brings due payments back to JDE."""
+    periods = payment_periods(store, work, today)
+    tags = delta_tags(work, request_id, actor, periods[0])
+    return tags | {RANGE_START_TAG: periods[0], RANGE_END_TAG: periods[-1]}
+
+
 def build_sensors(
     connection: Connection, runtime: Runtime, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
@@ -96,9 +103,8 @@ def build_sensors(
         if FLOW in flows and _running(context.instance, payments) < PAYMENT_RUNS:
             request_id = uuid.uuid4().hex
             work = store.due.request(request_id, [FLOW])
-            periods = payment_periods(store, work, now.astimezone(ZoneInfo(connection.timezone)).date())
-            tags = delta_tags(work, request_id, "due sensor", periods[0])
-            tags |= {RANGE_START_TAG: periods[0], RANGE_END_TAG: periods[-1]}
+            today = now.astimezone(ZoneInfo(connection.timezone)).date()
+            tags = payment_tags(store, work, request_id, "due sensor", today)
             requests.append(dg.RunRequest(run_key=request_id, job_name=payments, tags=tags))
         others = sorted(flows - {FLOW})
         if others and _running(context.instance, months) < 1:

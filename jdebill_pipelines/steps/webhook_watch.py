@@ -11,11 +11,11 @@ import msgspec
 
 from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.steps.webhook_alerts import offer
+from jdebill_pipelines.steps.webhook_events import OVERLAP
 from jdebill_pipelines.steps.webhooks import (
     EVENTS,
     GRACE,
     HISTORY,
-    OVERLAP,
     fetch_missed,
     make_due,
     ours_of,

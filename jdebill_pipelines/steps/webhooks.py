@@ -1,7 +1,7 @@
-"""BILL's webhook subscription of a connection: made, its key changed, missed events fetched, events made due.
+"""BILL's webhook subscription of a connection: made, its key changed, missed events fetched.
 
-Belongs here: managing the subscription, and what an event makes due. Does not belong here: whether all is well
-(``webhook_watch``), receiving (receiver/), and what is then done with payments, bills and vendors (their own steps).
+Belongs here: managing the subscription. Does not belong here: whether all is well (``webhook_watch``), receiving
+(receiver/), what an event makes due (``webhook_events``).
 
 An event is a hint and never more: what it names is read again. So a missed one costs time, not truth.
 """
@@ -23,9 +23,8 @@ from jdebill_pipelines.bill.filters import gte
 from jdebill_pipelines.bill.webhook_keys import OVERLAP as KEY_OVERLAP
 from jdebill_pipelines.bill.webhook_keys import SYSTEM, WebhookKeys
 from jdebill_pipelines.steps.runtime import Runtime
-from jdebill_pipelines.steps.webhook_alerts import payment_refused
-from jdebill_pipelines.store.due import DueRequest
-from jdebill_pipelines.store.inbox import InboxEvent, InboxRow
+from jdebill_pipelines.steps.webhook_events import FLOWS
+from jdebill_pipelines.store.inbox import InboxEvent
 from jdebill_pipelines.store.locks import advisory_lock
 from jdebill_pipelines.store.store import Store
 
@@ -41,11 +40,8 @@ EVENTS = (
     "payment.updated",
     "payment.failed",
 )
-# The flow of due work that an event's family belongs to.
-FLOWS = {"payment": "payments", "bill": "bill", "vendor": "vendors"}
 HISTORY = timedelta(days=180)  # BILL API v3: events are kept so long
-OVERLAP = timedelta(hours=1)
-# An event and its object may be a little apart, and a payment that changed just now has its event still on the way.
+# A payment that changed just now has its event still on the way.
 GRACE = timedelta(minutes=10)
 _BATCH = 500
 
@@ -198,40 +194,6 @@ def make_due(store: Store, payment_ids: Sequence[str]) -> None:
     """Record payments that no event announced as due."""
     if payment_ids:
         store.due.record(FLOWS["payment"], source="gap", entities=payment_ids)
-
-
-def to_due(event: InboxRow) -> DueRequest | None:
-    """What an event makes due, None when nothing of ours.
-
-    An event that names no object (``payment.failed``) makes due what changed around the time it came.
-    """
-    flow = FLOWS.get(event.event_type.split(".", 1)[0])
-    if flow is None:
-        return None
-    if event.entity_id:
-        return DueRequest(flow=flow, source=event.source, entities=(event.entity_id,))
-    return DueRequest(flow=flow, source=event.source, since=event.received_at - OVERLAP)
-
-
-def drain(store: Store, *, limit: int = 1000, window_minutes: int = 60) -> int:
-    """Turn the inbox into due work; a payment that BILL could not make is told to a person.
-
-    Args:
-        store: of the connection.
-        limit: how many events at most.
-        window_minutes: of the alert.
-
-    Returns:
-        How many events were taken.
-    """
-
-    def take(event: InboxRow) -> DueRequest | None:
-        if event.event_type == "payment.failed":
-            # Before the event is taken: rather told twice than not at all.
-            payment_refused(store, event, window=window_minutes)
-        return to_due(event)
-
-    return store.inbox.drain(take, limit=limit)
 
 
 def read_keys(runtime: Runtime, name: str) -> WebhookKeys:

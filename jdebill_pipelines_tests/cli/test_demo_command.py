@@ -1,4 +1,4 @@
-"""`jdebill demo --once`: from nothing to bills, as a newcomer runs it; and what became of the awkward documents."""
+"""`jdebill demo --once`: from nothing to bills and back to JDE's ledger, as a newcomer runs it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         env=bare,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout, parse_float=Decimal)
     found["home"] = folder / ".jdebill" / "demo"
     return found
 
@@ -55,6 +56,57 @@ def test_awkward_documents_come_as_they_should(demo: dict[str, Any]) -> None:
     wrong = {a["case"]: (a["outcome"], a["reason"]) for a in demo["awkward"] if not a["as_expected"]}
     assert wrong == {}
     assert all(a["reason"] for a in demo["awkward"])
+
+
+def test_the_clerk_pays_in_every_way(demo: dict[str, Any]) -> None:
+    """Whole, in part, several at once, with a credit and one that fails: each way occurs, in three currencies."""
+    ways = {way["way"]: way for way in demo["way_back"]["clerk"]}
+    assert all(way["payments"] for way in ways.values())
+    assert set(ways) >= {"whole", "in part", "with a vendor credit", "failed for lack of funds"}
+    together = ways["several bills in one payment"]
+    assert together["bills"] > together["payments"]
+    assert {currency for way in ways.values() for currency in way["totals"]} == {"USD", "EUR", "JPY"}
+
+
+def test_webhooks_make_the_payments_return(demo: dict[str, Any]) -> None:
+    """Every signed event is in the inbox; every bill that was paid is posted once and read back without a difference.
+
+    The failed payment is the only one that is not posted.
+    """
+    back = demo["way_back"]
+    for events in back["webhooks"].values():
+        assert events["sent"] == events["stored"] > 0
+        assert events["failed"] == events["refused"] == 0
+    bills = sum(way["bills"] for way in back["clerk"] if not way["way"].startswith("failed"))
+    posted = back["posted"]["assets"]["jde/postings"]["counts"]
+    assert posted["posted"] == bills
+    assert "differ in JD Edwards" not in posted
+    assert [check["check"] for check in back["posted"]["failed_checks"]] == []
+
+
+def test_a_void_is_taken_back(demo: dict[str, Any]) -> None:
+    """The voucher is open, paid, and after the void open again; only that payment is reversed."""
+    back = demo["way_back"]
+    before, paid, after = back["void"]["moments"]
+    assert paid["open"] == 0 < before["open"] == after["open"]
+    assert (paid["state"], after["state"]) == ("PROCESSED", "VOIDED")
+    assert paid["paid"] - before["paid"] == before["open"]
+    assert back["void"]["taken_back"] is True
+    counts = back["reversed"]["assets"]["jde/postings"]["counts"]
+    assert (counts["posted"], counts["reversed"]) == (0, 1)
+
+
+def test_both_ledgers_are_equal(demo: dict[str, Any]) -> None:
+    """In every currency JDE's payments and bank account show what BILL's payments do, for each supplier."""
+    back = demo["way_back"]
+    assert {line["currency"] for line in back["ledger"]} == {"USD", "EUR", "JPY"}
+    for line in back["ledger"]:
+        assert line["bill"] == line["payments_table"] == line["ledger"] > 0, line
+        assert (line["differing"], line["equal"]) == ([], True)
+    paid = sum(way["totals"].get("USD", 0) for way in back["clerk"] if not way["way"].startswith("failed"))
+    voided = back["void"]["moments"][0]["open"]
+    assert next(line["bill"] for line in back["ledger"] if line["currency"] == "USD") == paid - voided
+    assert back["equal"] is True
 
 
 def test_nothing_is_left_running(demo: dict[str, Any]) -> None:

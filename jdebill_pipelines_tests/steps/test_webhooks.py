@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ from jdebill_pipelines.receiver.app import build_app
 from jdebill_pipelines.receiver.server import open_engine
 from jdebill_pipelines.sandbox.bill.app import build_bill_app
 from jdebill_pipelines.sandbox.bill.organization import Organization
-from jdebill_pipelines.steps import webhook_watch, webhooks
+from jdebill_pipelines.steps import webhook_events, webhook_watch, webhooks
 from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.steps.webhooks import WebhookError
+from jdebill_pipelines.store.drafts import Draft
 from jdebill_pipelines.store.inbox import InboxEvent
+from jdebill_pipelines.store.links import Link
 from jdebill_pipelines.store.store import Store
 from jdebill_pipelines.transport.errors import ApiError
 from jdebill_pipelines_tests.receiver.conftest import MASTER_KEY, connection, event, wait_until
@@ -131,14 +134,43 @@ def test_subscribed_events_arrive_and_become_due(world: World) -> None:
     assert keys.security_key.encode() not in (world.store.credentials.get("webhook") or b"")
     paid = world.pay("INV-1")
     assert world.events(paid) != []
-    taken = webhooks.drain(world.store)
+    taken = webhook_events.drain(world.store)
     assert taken == world.store.inbox.stats().total
     work = {w.flow: w for w in world.store.due.pending()}
     assert work["payments"].entities == (paid,)
     assert work["payments"].sources == ("webhook",)
     assert work["vendors"].entities == (world.vendor_id,)
-    assert len(work["bill"].entities) == 1
-    assert webhooks.drain(world.store) == 0
+    assert "bill" not in work, "a bill made in BILL concerns nobody before it is paid"
+    assert webhook_events.drain(world.store) == 0
+
+
+def test_events_of_our_own_writes_are_no_work(world: World) -> None:
+    """Vendor and bill as we wrote and mirrored them: their events, and one for a payment, ask for nothing; edits do."""
+    webhooks.subscribe(world.runtime, "acme")
+    world.api.switch(bill_updated_on=["any", "payment"], vendor_updated_on=["any"])
+    world.vendor_id = world.api.ok("POST", "/vendors", vendor())["id"]
+    made = world.api.ok("POST", "/bills", bill(world.vendor_id, "INV-1"))
+    for kind, key, one in (("vendor", "4242", world.vendor_id), ("bill", "00001-PV-1", made["id"])):
+        raw = world.api.ok("GET", f"/{kind}s/{one}")
+        world.store.mirror.put(f"{kind}s", [raw], run_id="r", seen_at=datetime.now(UTC), source="get")
+        world.store.links.put(kind, [Link(kind=kind, natural_key=key, remote_id=one, origin="created")], run_id="r")
+    draft = Draft(kind="bill", natural_key="00001-PV-1", period="2026-02", status="due", content={"amount": Decimal(1)})
+    world.store.drafts.put("bills", [draft], run_id="r")
+    world.api.control("clerk/pay", {"billId": made["id"], "amount": "1.00", "to": "PROCESSED"})
+    world.api.control("webhooks/idle", {})
+    kinds = [row.event_type for row in world.store.inbox.read()]
+    assert {"bill.created", "bill.updated", "vendor.created", "payment.updated"} <= set(kinds)
+    webhook_events.drain(world.store)
+    assert [w.flow for w in world.store.due.pending()] == ["payments"]
+    world.api.control("clerk/edit_bill", {"billId": made["id"], "changes": {"dueDate": "2027-01-31"}})
+    world.api.control("clerk/edit_vendor", {"vendorId": world.vendor_id, "changes": {"name": "Another name"}})
+    world.api.control("webhooks/idle", {})
+    webhook_events.drain(world.store)
+    work = {w.flow: w for w in world.store.due.pending() if w.flow != "payments"}
+    assert work["bill"].entities == (made["id"],)
+    assert work["bill"].periods == ("2026-02",)
+    assert work["vendors"].entities == (world.vendor_id,)
+    assert all(w.since is not None for w in work.values()), "a delta of an hour, not of everything since the start"
 
 
 def test_subscribing_again_changes_nothing(world: World) -> None:
@@ -223,7 +255,7 @@ def test_dropped_events_are_fetched_from_the_history(world: World) -> None:
     assert set(world.events(paid)) == {"history"}
     again = webhooks.replay(world.runtime, "acme")
     assert (again.read, again.missing) == (found.read, 0)
-    webhooks.drain(world.store)
+    webhook_events.drain(world.store)
     assert {w.flow: w.sources for w in world.store.due.pending()}["payments"] == ("history",)
 
 
@@ -265,7 +297,7 @@ def test_disabled_subscription_is_enabled_and_what_was_missed_is_due(world: Worl
     assert (first.subscribed, first.was_disabled) == (True, True)
     assert world.subscription()["status"]["enabled"]
     assert first.replayed > 0
-    webhooks.drain(world.store)
+    webhook_events.drain(world.store)
     (work,) = world.store.due.pending(["payments"])
     assert {failed, meanwhile} <= set(work.entities)
     told = [a for a in world.store.alerts.outbox() if a["fingerprint"] == "webhook:subscription was disabled by BILL"]
@@ -306,10 +338,10 @@ def test_payment_that_bill_could_not_make_is_told_with_its_bills(world: World) -
     world.api.control("clerk/create_failed", {"billId": made["id"]})
     world.api.control("webhooks/idle", {})
     (failed,) = [r for r in world.store.inbox.read() if r.event_type == "payment.failed"]
-    webhooks.drain(world.store, window_minutes=5)
+    webhook_events.drain(world.store, window_minutes=5)
     (work,) = world.store.due.pending(["payments"])
     assert work.entities == ()
-    assert work.since == failed.received_at - webhooks.OVERLAP
+    assert work.since == failed.received_at - webhook_events.OVERLAP
     (alert,) = world.store.alerts.outbox()
     assert alert["fingerprint"].startswith("payment:failed:")
     assert [row["bill"] for row in AlertContent.of(alert["body"]).rows] == [made["id"]]
@@ -320,7 +352,7 @@ def test_events_of_no_concern_make_nothing_due(world: World) -> None:
     """An invoice event is taken and ignored."""
     body = msgspec.json.encode(event("e1", eventType="invoice.created"))
     world.store.inbox.put([InboxEvent(event_id="e1", event_type="invoice.created", body=body)])
-    assert webhooks.drain(world.store) == 1
+    assert webhook_events.drain(world.store) == 1
     assert world.store.due.pending() == []
     assert world.store.inbox.read()[0].outcome == "ignored"
 

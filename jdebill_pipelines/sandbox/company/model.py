@@ -25,6 +25,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "F0011": ("ICUT", "ICU"),
     "F0013": ("CRCD",),
     "F0014": ("PTC",),
+    "F0015": ("CRCD", "CRDC", "AN8", "RTTYP", "EFT"),
     "F0030": ("UKID",),
     "F0101": ("AN8",),
     "F0111": ("AN8", "IDLN"),

@@ -140,6 +140,12 @@ def _currencies_and_terms(company: Company) -> None:
     names = {"USD": "US Dollar", "EUR": "Euro", "GBP": "Pound Sterling", "CAD": "Canadian Dollar", "JPY": "Yen"}
     for code, decimals in DECIMALS.items():
         company.add("F0013", {"CRCD": code, "DL01": names[code], "CDEC": str(decimals)})
+        if code not in ("USD", "GBP"):
+            # A document that is entered in another currency takes its rate from here; nobody here bills in pounds.
+            since = date(company.start.year - 1, 1, 1)
+            company.add(
+                "F0015", {"CRCD": code, "CRDC": "USD", "AN8": 0, "RTTYP": "S", "EFT": since, "CRR": RATES[code]}
+            )
     words = {"D21": "2% 10 Days, Net 30", "DUR": "Due upon Receipt"}
     for code, days in NET_DAYS.items():
         percent, discount_days = DISCOUNT.get(code, (Decimal(0), 0))

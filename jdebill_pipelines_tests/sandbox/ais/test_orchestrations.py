@@ -346,7 +346,7 @@ def test_what_a_voucher_is_refused_for(ais: Ais) -> None:
         ("is on hold", {"Supplier Number": next(r["AN8"] for r in ais.rows("F0401") if r.get("HDPY") == "Y")}),
         ("Company 00099 Invalid", {"Company": "00099"}),
         ("Currency Code ZZZ Invalid", {"Currency": "ZZZ"}),
-        ("No exchange rate", {"Currency": "EUR"}),
+        ("No exchange rate", {"Currency": "GBP"}),
         ("Payment Terms XX Invalid", {"Payment Terms": "XX"}),
         ("does not exist", {"Purchase Order": "1", "Purchase Order Type": "OP", "Purchase Order Company": "00001"}),
         ("Account Number 110.9999 Invalid", line("110.9999")),

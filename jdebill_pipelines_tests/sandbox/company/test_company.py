@@ -68,7 +68,8 @@ def test_keys_are_unique_and_named_as_in_jde(company: Company) -> None:
     """Every table's primary key is unique and the one that the product knows."""
     for table, rows in company.tables.items():
         assert rows, table
-        assert TABLES[table].key == KEYS[table] or set(TABLES[table].key) == set(KEYS[table]), table
+        if table in TABLES:  # F0015 is read by JDE's own programs alone
+            assert TABLES[table].key == KEYS[table] or set(TABLES[table].key) == set(KEYS[table]), table
         assert len(grouped(rows, *KEYS[table])) == len(rows), table
 
 
@@ -84,7 +85,7 @@ def test_columns_have_the_kind_the_product_expects(company: Company) -> None:
         for row in rows:
             for item, value in row.items():
                 assert not isinstance(value, float), (table, item)
-                if item in TABLES[table].columns:
+                if table in TABLES and item in TABLES[table].columns:
                     assert isinstance(value, kinds[TABLES[table].columns[item]]), (table, item, value)
 
 
