@@ -48,11 +48,17 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a procedure's rows: the name in the query, the title for people, and the shape."""
+    """A column of a procedure's rows: the name in the query, the title for people, and the shape.
+
+    Attributes:
+        currency: of an amount, the column that names its currency; '' is the nearest one before it that is called
+            ``currency`` or ends with ``_currency``, ``-`` is none (the amount is then in no total per currency).
+    """
 
     name: str
     title: str
     shape: Shape = Shape.TEXT
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,17 @@ from jdebill_pipelines.store.journal import Head
 # Shown in the summary, per company and currency, with these of their columns.
 SUMMARY_PROCEDURES = {
     "tie_out": ("company", "currency", "subledger", "gl_control", "difference", "unexplained", "exception"),
+    "three_sided": (
+        "company",
+        "currency",
+        "jde_open",
+        "bill_open",
+        "difference",
+        "in_transit",
+        "timing",
+        "unexplained",
+        "exception",
+    ),
 }
 _SUMMARY_ROWS = 40
 _COVER_WORDS = {"journal": "Journal's end when computed", "cut_off": "Cut-off", "as_of_rule": "As-of rule"}
@@ -120,12 +131,9 @@ class Overview:
 
     def tables(self) -> list[Table]:
         """Give the procedures that are shown in the summary itself."""
-        found: list[Table] = []
-        for result in self._report.results:
-            key = result.procedure.key
-            if key in self._tables:
-                found.append(self._summary_table(result.procedure, self._tables[key]))
-        return found
+        procedures = {result.procedure.key: result.procedure for result in self._report.results}
+        shown = [key for key in SUMMARY_PROCEDURES if key in self._tables]
+        return [self._summary_table(procedures[key], self._tables[key]) for key in shown]
 
     def _summary_table(self, procedure: Procedure, rows: Sequence[SampledRow]) -> Table:
         wanted = SUMMARY_PROCEDURES[procedure.key]

@@ -33,7 +33,7 @@ _RULES = {
     Rule.EVIDENCE: "The rows are evidence and can be no exception by themselves.",
 }
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # HTML has no place for them
-_TIGHT = (Shape.DATE, Shape.TIME, Shape.KEY)
+_TIGHT = (Shape.TIME, Shape.KEY)
 
 LinkOf = Callable[[str, bool], str]
 
@@ -193,9 +193,11 @@ def summary_table(
 
 
 def _kind(column: Column) -> str:
-    """Class of a column's cells: r aligned to the right, n in one line, e what is wrong."""
+    """Class of a column's cells: r aligned to the right, n in one line, d in one line on paper too, e what is wrong."""
     if column.name in CAUSES:
         return "e"
+    if column.shape is Shape.DATE:
+        return "d"
     return "r" if column.shape in RIGHT_ALIGNED else "n" if column.shape in _TIGHT else ""
 
 

@@ -73,7 +73,8 @@ def people_text(value: Value, shape: Shape, currency: str = "") -> str:
         currency: of the amount; '' is taken for two decimals. Never rounds.
     """
     if isinstance(value, Decimal):
-        exponent = value.as_tuple().exponent
+        # Zeros beyond the currency's decimals say nothing.
+        exponent = value.normalize().as_tuple().exponent
         places = max(-exponent, 0) if isinstance(exponent, int) else 0
         if shape is Shape.AMOUNT:
             places = max(ISO_DECIMALS.get(currency, 2), places)
@@ -93,12 +94,20 @@ def is_exception(row: Mapping[str, Any], rule: Rule) -> bool:
 def currency_columns(columns: Sequence[Column]) -> dict[int, int]:
     """Return, by the position of each amount, the position of the column that names its currency.
 
-    It is the nearest one before the amount that is called ``currency`` or ends with ``_currency``, or else the first
-    one of the row. Amounts without one are left out.
+    That is the one that the column says, or else the nearest before it that is called ``currency`` or ends with
+    ``_currency``, or else the first such one. Amounts without one are left out.
     """
-    named = [at for at, column in enumerate(columns) if f"_{column.name}".endswith("_currency")]
-    amounts = [at for at, column in enumerate(columns) if column.shape is Shape.AMOUNT]
-    return {at: max([n for n in named if n < at], default=named[0]) for at in amounts if named}
+    names = [column.name for column in columns]
+    named = [at for at, name in enumerate(names) if f"_{name}".endswith("_currency")]
+    found = {}
+    for at, column in enumerate(columns):
+        if column.shape is not Shape.AMOUNT or column.currency == "-":
+            continue
+        if column.currency:
+            found[at] = names.index(column.currency)
+        elif named:
+            found[at] = max([n for n in named if n < at], default=named[0])
+    return found
 
 
 def heading(column: Column) -> str:
