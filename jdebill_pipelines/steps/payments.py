@@ -41,11 +41,12 @@ def payments(ctx: StepContext) -> StepResult:
     observe_bill_identity(ctx)
     entities, since = _due(ctx)
     latest = ctx.store.mirror.latest("payments")
-    if ctx.mode is Mode.FULL and ctx.periods:
+    if latest is None:
+        # Also in a full run of some months: from now on only changes are listed, so nothing may be missing before.
+        _keep(ctx, _of_days(ctx, ctx.connection.start_date, None), "list", result)
+    elif ctx.mode is Mode.FULL and ctx.periods:
         bounds = month_bounds(ctx.periods[0])[0], month_bounds(ctx.periods[-1])[1]
         _keep(ctx, _of_days(ctx, *bounds), "list", result)
-    elif latest is None:
-        _keep(ctx, _of_days(ctx, ctx.connection.start_date, None), "list", result)
     if latest is not None:
         anchor = _moment(latest) - OVERLAP
         _keep(ctx, ctx.bill().payments.list_changed(min(anchor, since or anchor)), "list", result)
@@ -62,15 +63,32 @@ def poll_payments(ctx: StepContext, *, source: str = "schedule") -> int:
     """
     latest = ctx.store.mirror.latest("payments")
     if latest is None:
+        # While BILL has no payments there is nothing to run for; when the first ones are there, they are listed whole.
         first = datetime.combine(ctx.connection.start_date, datetime.min.time(), ZoneInfo(ctx.connection.timezone))
-        ctx.store.due.record(FLOW, source=source, since=first)
-        return 0
-    listed = {p.id: p.updated_time for p in ctx.bill().payments.list_changed(_moment(latest) - OVERLAP)}
-    known = {row["id"]: row["updated_time"] for row in ctx.store.mirror.payments(ids=listed)}
-    changed = [i for i, when in listed.items() if i not in known or when is None or _moment(known[i]) != when]
+        found = [p for p in ctx.bill().payments.list_changed(first) if _covered(ctx, p)]
+        if found:
+            ctx.store.due.record(FLOW, source=source, since=first)
+        return len(found)
+    listed = {p.id: p for p in ctx.bill().payments.list_changed(_moment(latest) - OVERLAP)}
+    known = {row["id"]: row for row in ctx.store.mirror.payments(ids=listed)}
+    changed = [i for i, payment in listed.items() if i not in known or _differs(payment, known[i])]
     if changed:
         ctx.store.due.record(FLOW, source=source, entities=changed)
     return len(changed)
+
+
+def _covered(ctx: StepContext, payment: Payment) -> bool:
+    return payment.process_date is not None and payment.process_date >= ctx.connection.start_date
+
+
+def _differs(payment: Payment, known: Mapping[str, Any]) -> bool:
+    """Whether BILL shows another payment than was mirrored; its times may be coarser than two changes are apart."""
+    raw = known["raw"]
+    then = raw.get("updatedTime")
+    if payment.updated_time is not None and (then is None or _moment(then) != payment.updated_time):
+        return True
+    shown = (payment.single_status or "", payment.status or "")
+    return shown != (raw.get("singleStatus") or "", raw.get("status") or "")
 
 
 def touched(ctx: StepContext) -> list[dict[str, Any]]:
