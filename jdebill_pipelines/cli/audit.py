@@ -7,19 +7,24 @@ document (audit_trace.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jdebill_pipelines.cli.exits import DONE, NEEDS_PERSON, WrongUse
-from jdebill_pipelines.cli.output import examples, json_option, note, print_json
+from jdebill_pipelines.cli.output import examples, json_option, note, print_json, print_table, progress
 from jdebill_pipelines.cli.session import connection_named, open_engine
 from jdebill_pipelines.config.settings import Settings
 
 if TYPE_CHECKING:
+    from jdebill_pipelines.audit.model import Report
+    from jdebill_pipelines.audit.pack.pack import Pack
     from jdebill_pipelines.audit.pack.verification import PackVerification
+    from jdebill_pipelines.config.connection import Connection
     from jdebill_pipelines.store.journal import Head
+    from jdebill_pipelines.store.store import Store
 
 _SHOWN_PROBLEMS = 20
 
@@ -43,6 +48,62 @@ class PublicKey(click.ParamType[bytes]):
 @click.group()
 def audit() -> None:
     """Month end: report, trace, verify."""
+
+
+@audit.command(
+    epilog=examples(
+        "jdebill audit report acme --period 2026-10 --out packs/acme-2026-10",
+        "jdebill audit report acme --period 2026-P10 --out packs/acme-2026-P10 --recompute",
+    )
+)
+@click.argument("name")
+@click.option("--period", required=True, metavar="PERIOD", help="A month 2026-10, or a fiscal period 2026-P10 (F0008).")
+@click.option(
+    "--out", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder of the pack."
+)
+@click.option(
+    "--recompute/--stored",
+    "recompute",
+    default=None,
+    help="Compute the report now, or take the stored one only; default: the stored one if there is one.",
+)
+@click.option("--replace", is_flag=True, help="Let an older pack in DIR make way.")
+@json_option
+def report(name: str, period: str, folder: Path, recompute: bool | None, replace: bool, as_json: bool) -> int:
+    """Write the month-end report as a signed pack: page, workbook, CSVs, manifest.
+
+    Computed from the copies of JD Edwards' and BILL's ledgers that the last runs made, as of the period's end: the same
+    copies give the same figures. Exit code 1 when a procedure failed.
+    """
+    from jdebill_pipelines.audit.pack.pack import FolderInUse, RowsMissing, check_folder, write_pack
+    from jdebill_pipelines.audit.period import UnknownPeriod
+    from jdebill_pipelines.config.vault import load_vault
+    from jdebill_pipelines.store.store import Store
+
+    settings = Settings.from_environment()
+    connection = connection_named(settings, name)
+    vault = load_vault(settings)
+    try:
+        check_folder(folder, replace=replace)
+        with progress(quiet=as_json) as told, open_engine(settings) as engine:
+            store = Store(engine, name)
+            found = _report(store, connection, period, recompute=recompute)
+            written = write_pack(
+                found,
+                folder,
+                vault=vault,
+                journal=store.journal.head(),
+                packed_by=version("jdebill-pipelines"),
+                replace=replace,
+                progress=told,
+            )
+    except (FolderInUse, RowsMissing, UnknownPeriod) as problem:
+        raise WrongUse(str(problem)) from None
+    if as_json:
+        print_json(_report_data(found, written))
+    else:
+        _print_report(found, written)
+    return NEEDS_PERSON if any(result.outcome == "failed" for result in found.results) else DONE
 
 
 @audit.command(
@@ -102,6 +163,52 @@ def key(pem: bool, as_json: bool) -> int:
     return DONE
 
 
+def _report(store: Store, connection: Connection, period: str, *, recompute: bool | None) -> Report:
+    """The stored report of a period, or a new one."""
+    from jdebill_pipelines.audit.runner import load_report, run_report
+
+    found = None if recompute else load_report(store, connection, period)
+    if found is None and recompute is False:
+        raise WrongUse(f"no report of {period} is stored: say --recompute, or materialize audit/month_end")
+    return found or run_report(store, connection, period)
+
+
+def _report_data(found: Report, written: Pack) -> dict[str, Any]:
+    return {
+        "connection": found.connection,
+        "period": found.period.label,
+        "pack": str(written.folder),
+        "verdict": written.verdict.headline,
+        "details": list(written.verdict.lines),
+        "journal": {"seq": written.manifest.journal.seq, "hash": written.manifest.journal.hash},
+        "public_key": written.manifest.signing.public_key,
+        "results": written.manifest.results,
+    }
+
+
+def _print_report(found: Report, written: Pack) -> None:
+    print_table(
+        ["Section", "Procedure", "Outcome", "Examined", "Rows", "Exceptions"],
+        [
+            (
+                result.procedure.section.value,
+                result.procedure.title,
+                result.outcome,
+                result.population,
+                result.rows,
+                result.exceptions or None,
+            )
+            for result in found.results
+        ],
+        title=f"Month-end audit {found.connection} {found.period.label}",
+        right=["Examined", "Rows", "Exceptions"],
+    )
+    click.echo(f"{written.verdict.headline}.")
+    for line in written.verdict.lines:
+        click.echo(f"  {line}")
+    note(f"{len(written.manifest.files)} files, signed, in {written.folder}: begin with report.html.")
+
+
 def _is_pack(target: str) -> bool:
     from jdebill_pipelines.audit.pack.manifest import MANIFEST
 
@@ -146,6 +253,7 @@ def _verify_pack(folder: Path, keys: Sequence[bytes], *, as_json: bool) -> int:
 def _verify_journal(
     settings: Settings, name: str, packs: Sequence[Path], keys: Sequence[bytes], *, as_json: bool
 ) -> int:
+    from jdebill_pipelines.store.journal import Head
     from jdebill_pipelines.store.store import Store
 
     connection_named(settings, name)
@@ -153,8 +261,11 @@ def _verify_journal(
     anchors = [_anchor(name, folder, found) for folder, found in checked if found.ok]
     bad = [(folder, found) for folder, found in checked if not found.ok]
     with open_engine(settings) as engine:
-        result = Store(engine, name).journal.verify(anchors=anchors)
-    torn = _contradiction(anchors)
+        store = Store(engine, name)
+        # What every stored report says of the journal must be true as well.
+        stored = [Head(**kept.header["journal"]) for kept in store.audit.all() if kept.header.get("journal")]
+        result = store.journal.verify(anchors=[*stored, *anchors])
+    torn = _contradiction([*stored, *anchors])
     if as_json:
         print_json(
             {
@@ -200,11 +311,11 @@ def _anchor(name: str, folder: Path, found: PackVerification) -> Head:
 
 
 def _contradiction(anchors: Sequence[Head]) -> str:
-    """Two packs that name different entries under one number cannot both be of this journal."""
+    """Two reports that name different entries under one number cannot both be of this journal."""
     known: dict[int, str] = {}
     for anchor in anchors:
         if known.setdefault(anchor.seq, anchor.hash) != anchor.hash:
-            return f"The packs contradict one another about entry {anchor.seq:,}."
+            return f"Packs and stored reports contradict one another about entry {anchor.seq:,}."
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,53 @@ def test_an_auditor_without_a_vault_compares_with_the_key_he_was_given(
     assert "not signed" in said.out
 
 
+def test_a_report_is_computed_once_and_packed_as_often_as_asked(jdebill: Command, store: Store, tmp_path: Path) -> None:
+    """Without a stored report it is computed; then the stored one is packed, the CSVs byte for byte the same."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(one), "--stored")
+    assert said.code == 2
+    assert "no report of 2026-10 is stored" in said.err
+    said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(one), "--json")
+    assert said.code in (0, 1), said.err
+    failed = [result["procedure"] for result in said.json["results"] if result["outcome"] == "failed"]
+    assert said.code == bool(failed)
+    assert said.json["journal"]["seq"] == 8
+    assert said.json["public_key"] == VAULT.public_key.hex()
+    (kept,) = store.audit.all()
+    said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(other), "--stored")
+    assert "begin with report.html" in said.err
+    assert "Subledger to control account" in said.out
+    assert store.audit.all() == [kept]
+    names = sorted(path.name for path in (one / "csv").iterdir())
+    assert "tie_out.csv" in names
+    assert [(one / "csv" / n).read_bytes() for n in names] == [(other / "csv" / n).read_bytes() for n in names]
+    said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(one), "--recompute")
+    assert said.code == 2
+    assert "--replace" in said.err
+    said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(one), "--recompute", "--replace")
+    assert len(store.audit.all()) == 2
+    assert jdebill("audit", "verify", str(one)).code == 0
+    assert jdebill("audit", "verify", "acme", "--pack", str(one), "--pack", str(other)).code == 0
+
+
+def test_a_journal_that_was_cut_and_sealed_again_is_caught_by_a_stored_report(jdebill: Command, store: Store) -> None:
+    """The report keeps the end of the journal as it was: also without a pack."""
+    with store.transaction() as tx:
+        head = store.journal.head()
+        store.audit.create(
+            tx, "2026-10", date(2026, 10, 1), date(2026, 10, 31), run_id="r", code_version="1",
+            header={"journal": {"seq": head.seq, "hash": head.hash}},
+        )  # fmt: skip
+    tamper(store, "DELETE FROM jdebill.journal WHERE seq > 6")
+    tamper(
+        store,
+        "UPDATE jdebill.journal_heads SET seq = 6, hash = (SELECT hash FROM jdebill.journal WHERE seq = 6)",
+    )
+    said = jdebill("audit", "verify", "acme")
+    assert said.code == 1
+    assert "entry 7 is broken" in said.out
+
+
 def test_wrong_use_is_told(jdebill: Command, store: Store, tmp_path: Path) -> None:
     """No such connection, no such pack, a pack of another connection, a key that is none: exit code 2."""
     (tmp_path / "empty").mkdir()
@@ -172,6 +220,15 @@ def test_wrong_use_is_told(jdebill: Command, store: Store, tmp_path: Path) -> No
         said = jdebill("audit", "verify", *arguments)
         assert said.code == 2, arguments
         assert words in said.err, said.err
+
+
+@pytest.mark.parametrize("period", ["2026-13", "October", "2026-P01"])
+def test_a_period_that_is_none_is_told(jdebill: Command, store: Store, tmp_path: Path, period: str) -> None:
+    """No such month, no such word, no fiscal calendar read yet: one line, nothing written."""
+    said = jdebill("audit", "report", "acme", "--period", period, "--out", str(tmp_path / "out"))
+    assert said.code == 2
+    assert said.err.startswith("Error: ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_public_key_is_printed_for_auditors(jdebill: Command, store: Store) -> None:

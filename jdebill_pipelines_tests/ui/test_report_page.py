@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from jdebill_pipelines.audit.model import Column, Rule, Section, Shape
 from jdebill_pipelines.audit.pack.pack import write_pack
 from jdebill_pipelines.audit.pack.traces import Traced
 from jdebill_pipelines.config.vault import Vault
@@ -166,6 +167,33 @@ def test_query_can_be_read_and_printing_hides_the_controls(report: Page) -> None
     body = paper.read_bytes()
     assert body.startswith(b"%PDF")
     assert 4 <= body.count(b"/Type /Page\n") + body.count(b"/Type /Page ") <= 12
+
+
+def test_a_table_that_is_too_wide_for_paper_prints_its_telling_columns(browser: Browser, tmp_path: Path) -> None:
+    """Of 24 columns 14 are printed: what is wrong, currency, amounts, dates and keys; the page keeps its size."""
+    words = [Column(f"word{n}", f"Word {n}") for n in range(18)]
+    columns = (
+        Column("key", "Key", Shape.KEY), *words, Column("day", "Day", Shape.DATE), Column("currency", "Currency"),
+        Column("one", "One", Shape.AMOUNT), Column("two", "Two", Shape.AMOUNT), Column("exception", "Exception"),
+    )  # fmt: skip
+    wide = synthetic.procedure("wide", Section.TRACE, Rule.FLAGGED, columns)
+    row = {"key": "k", "day": "2026-10-01", "currency": "USD", "one": Decimal("1234567.89"), "two": Decimal(2),
+           "exception": "wrong", **{column.name: "a long text of some words" for column in words}}  # fmt: skip
+    write_pack(
+        synthetic.report({wide: lambda: [row]}), tmp_path / "p", vault=Vault(bytes(32)), journal=Head(0, "0" * 64),
+        packed_by="1",
+    )  # fmt: skip
+    context = browser.new_context(viewport={"width": 1030, "height": 700})
+    page = context.new_page()
+    page.goto((tmp_path / "p" / "report.html").as_uri())
+    page.emulate_media(media="print")
+    heads = page.locator("#wide th").all()
+    shown = [head.inner_text().strip() for head in heads if head.is_visible()]
+    assert len(shown) == 14
+    assert {"Key", "Day", "Currency", "One", "Two", "Exception"} <= set(shown)
+    expect(page.locator("#wide")).to_contain_text("14 of 24 columns are printed")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    context.close()
 
 
 def test_page_is_complete_without_its_script(browser: Browser, folder: Path) -> None:

@@ -27,6 +27,8 @@ from jdebill_pipelines.audit.pack.values import CAUSES, RIGHT_ALIGNED, currency_
 
 TEMPLATES = Path(__file__).parent / "templates"
 _PRINTED_ROWS, _PRINTED_EXCEPTIONS = 30, 300
+_PRINTED_COLUMNS = 14
+_LEAST_TELLING = {"e": 0, "r": 1, "d": 1, "n": 2}  # what is wrong first, then amounts and dates, then keys
 _RULES = {
     Rule.NO_ROWS: "Every row is an exception.",
     Rule.FLAGGED: "The rows are the whole population; one with a text under Exception is an exception.",
@@ -111,6 +113,7 @@ class ReportPage:
                 shown=len(chosen),
                 missing=sample.seen - len(chosen),
                 unprinted=unprinted,
+                narrowed=len(procedure.columns) - _PRINTED_COLUMNS,
                 new_section=new_section,
             )
         )
@@ -162,19 +165,31 @@ class ReportPage:
 
 def heads(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Return the headings of a table."""
-    return [{"title": heading(column), "kind": _kind(column)} for column in columns]
+    kinds = kinds_of(columns)
+    return [{"title": heading(column), "kind": kind} for column, kind in zip(columns, kinds, strict=True)]
+
+
+def kinds_of(columns: Sequence[Column]) -> list[str]:
+    """Return the classes of each column's cells; of a wide table the least telling columns are not for paper (o)."""
+    kinds = [_kind(column) for column in columns]
+    currencies = set(currency_columns(columns).values())
+    telling = sorted(
+        range(len(columns)), key=lambda at: (0 if at in currencies else _LEAST_TELLING.get(kinds[at], 3), at)
+    )
+    screen_only = set(telling[_PRINTED_COLUMNS:])
+    return [f"{kind} o".strip() if at in screen_only else kind for at, kind in enumerate(kinds)]
 
 
 def cells_html(row: SampledRow, columns: Sequence[Column], currencies: Mapping[int, int], link_of: LinkOf) -> str:
     """Return the cells of a row as markup, escaped."""
-    parts = []
+    parts, kinds = [], kinds_of(columns)
     for at, (value, column) in enumerate(zip(row.values, columns, strict=True)):
         currency = str(row.values[currencies[at]] or "") if at in currencies else ""
         text = _CONTROLS.sub("\ufffd", people_text(value, column.shape, currency))
         shown = str(escape(text))
         if column.shape is Shape.KEY and text and (href := link_of(text, row.exception)):
             shown = f'<a href="{escape(href)}">{shown}</a>'
-        kind = _kind(column)
+        kind = kinds[at]
         parts.append(f'<td class="{kind}">{shown}</td>' if kind else f"<td>{shown}</td>")
     return "".join(parts)
 
