@@ -45,6 +45,7 @@ from jdebill_pipelines.domain.rows import ZERO
 from jdebill_pipelines.domain.verdicts import Failure
 
 NO_BILL = "-"
+WAITS = "waits_for_reversal"  # in the details of a draft that is due as soon as a reversal is done
 
 
 class _Built(msgspec.Struct):
@@ -82,7 +83,30 @@ def build_posting_drafts(
             posted = context.posted.get(post.natural_key)
             if decision.action == "reverse" and posted is not None:
                 drafts.append(_reverse(payment, link, posted, post, context, rules))
-    return drafts
+    return _after_reversals(drafts, context)
+
+
+def _after_reversals(drafts: Sequence[PostingDraft], context: PostingContext) -> list[PostingDraft]:
+    """Let a payment wait whose voucher becomes open by a reversal of this batch (BILL voids and reissues at once)."""
+    opened: set[str] = set()
+    for draft in drafts:
+        if draft.operation == "reverse" and draft.status == "due":
+            undone = context.posted[f"{draft.payment_id}:{draft.bill_id}:post"].content
+            parts = undone.get("vouchers", ())
+            opened |= {"{document_company}-{document_type}-{document_number}".format_map(part) for part in parts}
+    return [
+        msgspec.structs.replace(
+            draft,
+            status="not_due",
+            reason="waits until the payment before it is reversed in JD Edwards",
+            content={},
+            problems=(),
+            details={**draft.details, WAITS: True},
+        )
+        if draft.source in opened and [p.rule for p in draft.problems] == ["voucher_open"]
+        else draft
+        for draft in drafts
+    ]
 
 
 def _post(

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from jdebill_pipelines.domain.postings import WAITS
 from jdebill_pipelines.jde.results import OrchestrationFailed
 from jdebill_pipelines.steps.context import Mode, StepContext, StepResult
 from jdebill_pipelines.steps.contracts import Role, require
@@ -116,8 +117,17 @@ class _Posting:
         periods = ctx.periods if ctx.mode is Mode.FULL else None
         for reason, n in ctx.store.releases.blocked(GATE, periods=periods, kinds=KINDS).items():
             self.result.counts[f"not released: {reason}"] = n
+        if self.result.counts["reversed"]:
+            self._wake_waiting()
         read_back(ctx, self._sender, self.result)
         return self.result
+
+    def _wake_waiting(self) -> None:
+        """Make due what has waited for a reversal: the voucher is open now."""
+        store = self._ctx.store
+        drafts = store.drafts.read(GATE, kinds=[POSTING], status="not_due")
+        if waiting := sorted({draft.period for draft in drafts if draft.details.get(WAITS)}):
+            store.due.record(FLOW, source="reversal", periods=waiting)
 
     def recover(self) -> None:
         """Look up once what is uncertain: adopt what is there, give back what is not after the settling delay.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jdebill_pipelines.domain.pay_items import OverpaidError, settled_by, spread, take
 from jdebill_pipelines.domain.payments import PaymentRecord
 from jdebill_pipelines.domain.posting_documents import OpenItem, PostedDocument, PostingDraft, PostingRules
-from jdebill_pipelines.domain.postings import build_posting_drafts
+from jdebill_pipelines.domain.postings import WAITS, build_posting_drafts
 from jdebill_pipelines_tests.domain.cases import calendars, pay_item
 from jdebill_pipelines_tests.domain.payment_cases import RULES, D, payment, posting_context
 
@@ -164,6 +164,24 @@ def test_a_confirmed_posting_is_never_computed_again() -> None:
     draft = one(payment("100"), context)
     assert (draft.status, draft.reason) == ("not_due", "posted in JD Edwards")
     assert draft.content_hash == one(payment("100")).content_hash
+
+
+def test_a_payment_made_again_waits_for_the_reversal() -> None:
+    """BILL voids and reissues at once: the voucher is still closed, so the new payment waits; nobody is asked.
+
+    Where nothing is reversed any more, a closed voucher stays a person's business.
+    """
+    voided = payment("100", singleStatus="VOIDED", status="VOID")
+    again = payment("100", id="stp2", processDate="2026-03-25")
+    closed = pay_item("100", "0", PST="P")
+    drafts = build_posting_drafts([voided, again], posting_context(closed, posted=confirmed()), RULES)
+    assert [(d.operation, d.status) for d in drafts] == [("post", "not_due"), ("reverse", "due"), ("post", "not_due")]
+    assert drafts[2].details[WAITS] is True
+    assert (drafts[2].problems, drafts[2].content) == ((), {})
+    opened = posting_context(pay_item("100"), posted=confirmed(reversed=True))
+    assert build_posting_drafts([voided, again], opened, RULES)[2].status == "due"
+    done = posting_context(closed, posted=confirmed(reversed=True))
+    assert build_posting_drafts([voided, again], done, RULES)[2].problems[0].rule == "voucher_open"
 
 
 def test_a_void_after_posting_reverses_it_once() -> None:
