@@ -15,8 +15,9 @@ from jdebill_pipelines.orchestration.catalog import CATALOG, PAYMENT_PATHS
 from jdebill_pipelines.orchestration.checks import CHECKS
 from jdebill_pipelines.orchestration.running import month_range
 from jdebill_pipelines.sandbox.serve import SandboxProcess
-from jdebill_pipelines.steps import postings
+from jdebill_pipelines.steps import postings, webhook_events
 from jdebill_pipelines.steps.context import CheckOutcome, Mode, StepContext, StepResult
+from jdebill_pipelines.steps.payments import FLOW
 from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.store.store import Store
 
@@ -57,10 +58,14 @@ class Loop:
         )
 
     def run(
-        self, paths: Iterable[str], mode: Mode = Mode.FULL, periods: tuple[str, ...] | None = None
+        self,
+        paths: Iterable[str],
+        mode: Mode = Mode.FULL,
+        periods: tuple[str, ...] | None = None,
+        run_id: str | None = None,
     ) -> dict[str, StepResult]:
         """Make assets in the order of the catalog, as one run; a closed gate stops what follows."""
-        wanted, run_id = set(paths), uuid.uuid4().hex
+        wanted, run_id = set(paths), run_id or uuid.uuid4().hex
         for row in CATALOG:
             if row.path not in wanted:
                 continue
@@ -84,6 +89,20 @@ class Loop:
         """BILL's payments to JDE; returns what was posted."""
         self.run(PAYMENT_PATHS, mode, self.months[-2:] if mode is Mode.DELTA else None)
         return self.results["jde/postings"]
+
+    def work_off(self) -> int:
+        """Do what webhooks made due, run by run, as the sensor would; returns the number of runs."""
+        runs = 0
+        webhook_events.drain(self.store)
+        while self.store.due.pending([FLOW]):
+            run_id, request_id = uuid.uuid4().hex, uuid.uuid4().hex
+            self.store.due.request(request_id, [FLOW])
+            self.store.due.claim(run_id, [FLOW], request_id=request_id)
+            self.run(PAYMENT_PATHS, Mode.DELTA, self.months[-2:], run_id)
+            self.store.due.done(run_id)
+            webhook_events.drain(self.store)
+            runs += 1
+        return runs
 
     def check(self, path: str, name: str) -> CheckOutcome:
         row = next(c for c in CHECKS if (c.path, c.name) == (path, name))
