@@ -32,6 +32,7 @@ def ap_ledger(ctx: StepContext) -> StepResult:
     companies = any_of("CO", ctx.connection.jde.companies)
     _documents(ctx, AUDITED["F0411"], companies, result)
     _documents(ctx, AUDITED["F0911"], all_of(companies, any_of("LT", LEDGERS)), result)
+    _other_companies(ctx, result)
     _payments(ctx, companies, result)
     _batches(ctx, result)
     _snapshot(ctx, AUDITED["F0902"], all_of(companies, any_of("LT", LEDGERS)), result)
@@ -46,6 +47,20 @@ def _documents(ctx: StepContext, table: JdeTable, where: Where, result: StepResu
     first, last = month_bounds(ctx.periods[0])[0], month_bounds(ctx.periods[-1])[1]
     pages = ctx.jde().browse(table, all_of(where, between("DGJ", first, last)))
     _note(result, table, _load_months(ctx, table, pages))
+
+
+def _other_companies(ctx: StepContext, result: StepResult) -> None:
+    """The lines that batches of ours have in companies of others: without them such a batch does not net to zero."""
+    table = AUDITED["F0911"]
+    batches = set(ctx.store.audit.unbalanced_batches())
+    if not batches:
+        return
+    position = [list(table.columns).index(item) for item in ("ICUT", "ICU")]
+    own = list(table.columns).index("CO")
+    companies = set(ctx.connection.jde.companies)
+    pages = ctx.jde().fetch_by_keys(table, "ICU", sorted({n for _, n in batches}), where=any_of("LT", LEDGERS))
+    others = ([row for row in page if row[own] not in companies] for page in _only(pages, position, batches))
+    _merge(ctx, table, others, result)
 
 
 def _payments(ctx: StepContext, companies: Where, result: StepResult) -> None:

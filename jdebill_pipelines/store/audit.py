@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -150,6 +151,14 @@ class AuditReports(Part):
                 "figures": encode_json(dict(figures)),
             },
         )
+
+    def unbalanced_batches(self) -> list[tuple[str, Decimal]]:
+        """Return the batches (type, number) whose posted lines, as far as we hold them, do not net to zero."""
+        found = self.select(
+            "SELECT icut, icu FROM jdebill.aud_f0911 WHERE connection = :connection AND lt = 'AA' AND post = 'P' "
+            "AND icu <> 0 GROUP BY icut, icu HAVING sum(aa) <> 0 ORDER BY icut, icu"
+        )
+        return [(row["icut"], row["icu"]) for row in found]
 
     def latest(self, period: str) -> StoredReport | None:
         """Return the latest report of a period."""

@@ -86,6 +86,87 @@ def subledger_of(loop: Loop, last: date, company: str = "00001") -> Decimal:
     return total
 
 
+def outcome(report: Report, procedure: str) -> str:
+    """How a procedure ended."""
+    return next(r.outcome for r in report.results if r.procedure.key == procedure)
+
+
+def trade_account_of(loop: Loop, last: date, company: str = "00001") -> Decimal:
+    """What the control account 4110 says at the end of a day, a credit being positive."""
+    end = f"{last:%Y%m%d}"
+    lines = [r for r in loop.table("F0911") if r.get("LT") == "AA" and r.get("OBJ") == "4110" and r["CO"] == company]
+    return -sum((amount(r, "AA") for r in lines if day(r["DGJ"]) <= end), D(0))
+
+
+def _events(loop: Loop, company: str) -> list[tuple[str, str, str, Decimal]]:
+    """Everything that changes an open item: currency, kind, G/L date, amount in the currency."""
+    days, found, currencies = payment_days(loop), [], {}
+    for row in loop.table("F0411"):
+        currencies[row["KCO"], row["DCT"], row["DOC"], row["SFX"]] = row["CRCD"]
+        if row["CO"] == company:
+            own = amount(row, "ACR" if row.get("CRRM") == "F" else "AG")
+            kind = "void" if row.get("SFXE") and row.get("VOD") else "adjustment" if row.get("SFXE") else "voucher"
+            found.append((str(row["CRCD"]), kind, day(row["DGJ"]), own))
+    for row in loop.table("F0414"):
+        if row["CO"] == company:
+            names = ("PFAP", "CDSA") if row.get("CRRM") == "F" else ("PAAP", "ADSA")
+            own = sum((amount(row, name) for name in names), D(0))
+            currency = str(currencies[row["KCO"], row["DCT"], row["DOC"], row["SFX"]])
+            kind = "void" if row["DCTM"] == "PO" else "payment"
+            found.append((currency, kind, days[row["PYID"], row["DCTM"]], -own))
+    return found
+
+
+def activity_of(loop: Loop, first: date, last: date, company: str = "00001") -> dict[str, tuple[Decimal, ...]]:
+    """Opening, vouchers, adjustments, payments, voids, closing by currency."""
+    begin, end = f"{first:%Y%m%d}", f"{last:%Y%m%d}"
+    found: dict[str, list[Decimal]] = {}
+    kinds = ("voucher", "adjustment", "payment", "void")
+    for currency, kind, when, own in _events(loop, company):
+        sums = found.setdefault(currency, [D(0)] * 6)
+        if when < begin:
+            sums[0] += own
+        elif when <= end:
+            sums[1 + kinds.index(kind)] += own
+        if when <= end:
+            sums[5] += own
+    return {currency: tuple(sums) for currency, sums in found.items()}
+
+
+def own_open_of(loop: Loop, last: date, company: str = "00001") -> dict[str, Decimal]:
+    """What is open at the end of a day by currency."""
+    return {currency: sums[5] for currency, sums in activity_of(loop, last, last, company).items()}
+
+
+def bill_open_of(loop: Loop, last: date) -> dict[str, Decimal]:
+    """What is open in BILL at the end of a day by currency: bills and credits of documents up to it, less payments.
+
+    A document's day is the G/L date of its voucher; that of an order's or a foreign bill its invoice date.
+    """
+    links = {
+        **loop.store.links.by_remote("bill"),
+        **loop.store.links.by_remote("vendor_credit"),
+    }
+    vouchers = {f"{r['KCO']}-{r['DCT']}-{r['DOC']}": day(r["DGJ"]) for r in loop.table("F0411") if not r.get("SFXE")}
+    currencies = {v["id"]: v["billCurrency"] for v in loop.sandbox.control_bill("vendors")}
+    end, found, places = f"{last:%Y%m%d}", dict[str, Decimal](), dict[str, str]()
+    for kind, sign in (("bills", 1), ("vendor-credits", -1)):
+        for one in loop.sandbox.control_bill(kind):
+            link = links.get(one["id"])
+            own = (one.get("invoice") or {}).get("invoiceDate") or one.get("creditDate")
+            when = vouchers.get(link.natural_key if link else "", own.replace("-", ""))
+            if when <= end and not one.get("archived"):
+                places[one["id"]] = currencies[one["vendorId"]]
+                found[currencies[one["vendorId"]]] = found.get(currencies[one["vendorId"]], D(0)) + sign * one["amount"]
+    for payment in loop.sandbox.control_bill("payments"):
+        if payment["processDate"].replace("-", "") > end or payment["singleStatus"] not in ("PROCESSED", "CLEARED"):
+            continue
+        for link in payment.get("billPayments") or [{"billId": payment["billId"], "amount": payment["amount"]}]:
+            if link["billId"] in places:
+                found[places[link["billId"]]] -= link["amount"]
+    return found
+
+
 def total_of(rows: Iterable[Row], name: str) -> Decimal:
     """The sum of a column of a report."""
     return sum((D(row[name]) for row in rows), D(0))

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+
 from jdebill_pipelines_tests.payments.conftest import connection, loop, servers
 
 __all__ = ["connection", "loop", "servers"]
+
+
+@pytest.fixture
+def in_months() -> Callable[[int], date]:
+    """The first day of a month counted from this one."""
+
+    def first(ahead: int) -> date:
+        today = datetime.now(UTC).date()
+        index = today.year * 12 + today.month - 1 + ahead
+        return date(index // 12, index % 12 + 1, 1)
+
+    return first

@@ -8,30 +8,44 @@ from __future__ import annotations
 from jdebill_pipelines.audit.model import Procedure, Section
 from jdebill_pipelines.audit.procedures import (
     closing,
+    cut_off,
     documents,
     duplicates,
     duties,
+    gl_control,
+    in_transit,
+    integrity,
     operations,
+    payment_trace,
     postings,
     reversals,
+    roll_forward,
+    three_sided,
+    tie_out,
     validation,
 )
-from jdebill_pipelines.audit.procedures.tie_out import TIE_OUT
 
 _ORDER = list(Section)
 
 PROCEDURES: tuple[Procedure, ...] = tuple(
     sorted(
         (
-            TIE_OUT,
+            tie_out.TIE_OUT,
+            *three_sided.THREE_SIDED_TIES,
+            *roll_forward.ROLL_FORWARDS,
+            *gl_control.GL_CONTROL,
             *postings.POSTINGS,
+            in_transit.IN_TRANSIT,
+            payment_trace.PAYMENT_TRACE,
             *reversals.REVERSALS,
             *postings.CUT_OFF,
             *closing.CLOSING,
+            *cut_off.CUT_OFFS,
             *duplicates.DUPLICATES,
             *documents.DOCUMENTS,
             *validation.VALIDATION,
             *duties.DUTIES,
+            *integrity.INTEGRITY,
             *operations.OPERATIONS,
         ),
         key=lambda procedure: _ORDER.index(procedure.section),

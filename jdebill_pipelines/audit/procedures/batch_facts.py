@@ -16,7 +16,7 @@ from jdebill_pipelines.audit.procedures.ledger_facts import BOOKS
 BATCHES = f"""
 {BOOKS},
 batch AS MATERIALIZED (
-  SELECT s.co, s.icut, s.icu, bool_or(s.is_item) AS has_items,
+  SELECT s.co, s.icut, s.icu, bool_or(s.is_item) AS has_items, min(s.gl_date) AS since,
     min(s.gl_date) FILTER (WHERE s.is_item) AS first_day, max(s.gl_date) FILTER (WHERE s.is_item) AS last_day,
     count(*) FILTER (WHERE s.is_item AND s.gl_date <= :last) AS documents,
     coalesce(sum(s.base) FILTER (WHERE s.is_item AND s.gl_date <= :last), 0) AS items,

@@ -20,7 +20,7 @@ BATCHES_TO_LEDGER = Procedure(
         "lines on the trade accounts (F0911). A batch that waits for the post, or whose sides lie on different sides "
         "of the cut-off, is shown and is no exception. It corresponds to R04701 (vouchers) and R04702A (payments)."
     ),
-    population=f"WITH {BATCHES} SELECT count(*) FROM batch",
+    population=f"WITH {BATCHES} SELECT count(*) FROM batch b WHERE b.since <= :last",
     query=f"""
 WITH {BATCHES}
 SELECT j.co AS company, c.currency, j.icut AS batch_type, j.icu AS batch, j.documents, j.first_day, j.last_day, j.items,
@@ -40,7 +40,7 @@ ORDER BY j.co, j.icut, j.icu
         Column("company", "Company"),
         Column("currency", "Currency"),
         Column("batch_type", "Batch type"),
-        Column("batch", "Batch", Shape.NUMBER),
+        Column("batch", "Batch"),
         Column("documents", "Documents", Shape.NUMBER),
         Column("first_day", "First G/L date", Shape.DATE),
         Column("last_day", "Last G/L date", Shape.DATE),

@@ -85,7 +85,7 @@ ORDER BY i.co, i.an8, i.kco, i.dct, i.doc, i.sfx
 """,
     columns=(
         Column("company", "Company"),
-        Column("supplier", "Supplier", Shape.NUMBER),
+        Column("supplier", "Supplier"),
         Column("name", "Name"),
         Column("document", "Voucher", Shape.KEY),
         Column("pay_item", "Pay item"),

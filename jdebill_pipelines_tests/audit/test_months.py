@@ -1,0 +1,149 @@
+"""Three months of a company that was paid in every way: each total of the report is added up here once more by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from jdebill_pipelines.audit.model import Report
+from jdebill_pipelines.audit.runner import run_report
+from jdebill_pipelines.config.connection import Connection
+from jdebill_pipelines.domain.periods import month_of
+from jdebill_pipelines.steps.context import Mode
+from jdebill_pipelines_tests.audit.books import (
+    activity_of,
+    bill_open_of,
+    outcome,
+    own_open_of,
+    read_ledgers,
+    rows_of,
+    subledger_of,
+    trade_account_of,
+)
+from jdebill_pipelines_tests.payments.loop import D, Loop
+
+
+def pay_mixed(loop: Loop) -> dict[str, Any]:
+    """Pay bills whole, in part, in other currencies, of orders; one payment is voided, one stays on its way."""
+    dollars = [b for b in loop.open_bills() if b["currency"] == "USD"]
+    others = [b for b in loop.open_bills() if b["currency"] != "USD"]
+    orders = loop.open_bills("F4301")
+    assert len(dollars) >= 6
+    assert others
+    assert orders
+    done = {
+        "whole": loop.clerk("pay", billId=dollars[0]["id"], to="PROCESSED"),
+        "part": loop.clerk("pay", billId=dollars[1]["id"], amount=str(dollars[1]["amount"] / 4), to="PROCESSED")
+        if dollars[1]["amount"] % 4 == 0
+        else loop.clerk("pay", billId=dollars[1]["id"], amount="10.01", to="PROCESSED"),
+        "void": loop.clerk("pay", billId=dollars[2]["id"], to="PROCESSED"),
+        "scheduled": loop.clerk("pay", billId=dollars[3]["id"], to="SCHEDULED"),
+        "order": loop.clerk("pay", billId=orders[0]["id"], to="PROCESSED"),
+        "foreign": [loop.clerk("pay", billId=bill["id"], to="PROCESSED") for bill in others],
+    }
+    loop.payments()
+    loop.clerk("void", paymentId=done["void"]["id"])
+    loop.clerk("advance", paymentId=done["void"]["id"], to="VOIDED")
+    loop.payments()
+    loop.sandbox.control_ais("post", {})
+    return done
+
+
+def test_three_months_add_up_on_both_sides(loop: Loop, connection: Connection) -> None:
+    """Every total of three monthly reports equals the sum over the simulators' own tables, in each currency."""
+    pay_mixed(loop)
+    read_ledgers(loop)
+    for month in loop.months:
+        report = run_report(loop.store, connection, month)
+        last = report.period.last
+        (tie,) = rows_of(report, "tie_out")
+        assert tie["subledger"] == subledger_of(loop, last)
+        assert tie["gl_control"] == trade_account_of(loop, last)
+        assert (tie["unexplained"], outcome(report, "tie_out")) == (D(0), "passed")
+        assert {r["currency"]: activity(r) for r in rows_of(report, "roll_forward")} == activity_of(
+            loop, report.period.first, last
+        )
+        assert {r["currency"]: r["jde_open_all"] for r in rows_of(report, "three_sided") if r["jde_open_all"]} == {
+            currency: total for currency, total in own_open_of(loop, last).items() if total
+        }
+        assert {r["currency"]: r["bill_open"] + r["bill_only"] for r in rows_of(report, "three_sided")} == bill_open_of(
+            loop, last
+        )
+        for key in ("three_sided", "roll_forward", "batches_to_ledger", "account_balances"):
+            assert outcome(report, key) == "passed", key
+        for key in ("integrity_items", "integrity_payments", "integrity_batches"):
+            assert outcome(report, key) == "passed", key
+
+
+def activity(row: dict[str, Any]) -> tuple[Any, ...]:
+    """The figures of a roll-forward, in order."""
+    return tuple(D(row[name]) for name in ("opening", "vouchers", "adjustments", "payments", "voids", "closing"))
+
+
+FIGURES: tuple[str, ...] = (
+    "tie_out",
+    "three_sided",
+    "three_sided_items",
+    "roll_forward",
+    "open_items",
+    "batches_to_ledger",
+    "missing_postings",
+    "posted_twice",
+    "wrong_amounts",
+    "in_transit",
+    "integrity_items",
+    "integrity_payments",
+    "integrity_batches",
+)
+
+
+def figures(report: Report) -> dict[str, Any]:
+    """Outcome and rows of the procedures that have figures."""
+    found = {r.procedure.key: (r.outcome, r.population, r.rows, r.exceptions) for r in report.results}
+    return {key: (found[key], rows_of(report, key)) for key in FIGURES}
+
+
+def test_a_past_month_gives_the_same_figures_after_two_further_months(
+    loop: Loop, connection: Connection, in_months: Callable[[int], date]
+) -> None:
+    """Reported, then two months of vouchers, payments and a void in both systems: reported again, nothing moved."""
+    done = pay_mixed(loop)
+    read_ledgers(loop)
+    past = month_of(in_months(0))
+    before = figures(run_report(loop.store, connection, past))
+    for ahead in (1, 2):
+        day = in_months(ahead)
+        moment = {"set": f"{day.isoformat()}T12:00:00.000Z", "frozen": True}
+        loop.sandbox.control_bill("clock", moment)
+        loop.sandbox.control_ais("clock", moment)
+        later = loop.sandbox.control_ais(
+            "clerk/voucher", voucher_of(loop, f"LATER-{ahead}", day + timedelta(days=2), D("120.50") * ahead)
+        )
+        assert later
+        bill = next(b for b in loop.open_bills() if b["currency"] == "USD")
+        loop.clerk("pay", billId=bill["id"], to="PROCESSED", processDate=(day + timedelta(days=3)).isoformat())
+    loop.clerk("void", paymentId=done["whole"]["id"])
+    assert loop.payments(Mode.FULL).counts["reversed"] == 1
+    loop.sandbox.control_ais("post", {})
+    read_ledgers(loop)
+    assert figures(run_report(loop.store, connection, past)) == before
+    after = run_report(loop.store, connection, month_of(in_months(2)))
+    (tie,) = rows_of(after, "tie_out")
+    assert tie["subledger"] == subledger_of(loop, after.period.last)
+    assert tie["subledger"] != before["tie_out"][1][0]["subledger"]
+
+
+def voucher_of(loop: Loop, invoice: str, day: date, gross: Any) -> dict[str, Any]:
+    """The inputs of a voucher that a clerk enters in JDE."""
+    supplier = next(r for r in loop.table("F0401") if r.get("HDPY", "N") in ("", "N"))
+    account = next(r for r in loop.table("F0901") if r.get("OBJ") == "8110" and not r.get("PEC"))
+    return {
+        "Company": "00001",
+        "Supplier Number": supplier["AN8"],
+        "Invoice Number": invoice,
+        "Invoice Date": day.isoformat(),
+        "GL Date": day.isoformat(),
+        "Gross Amount": gross,
+        "Lines": [{"Account": account["AID"], "Amount": gross, "Explanation": invoice}],
+    }
