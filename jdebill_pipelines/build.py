@@ -14,7 +14,7 @@ from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration.alerting import build_alert_sensors
 from jdebill_pipelines.orchestration.assets import build_assets
 from jdebill_pipelines.orchestration.checks import build_checks
-from jdebill_pipelines.orchestration.jobs import months_job, payments_job, poll_job
+from jdebill_pipelines.orchestration.jobs import audit_job, months_job, payments_job, poll_job
 from jdebill_pipelines.orchestration.schedules import build_schedules
 from jdebill_pipelines.orchestration.sensors import build_sensors
 from jdebill_pipelines.orchestration.webhook_watch import build_watch
@@ -33,7 +33,7 @@ def build_defs(connections: Mapping[str, Connection], *, runtime: Runtime) -> dg
     watches = [build_watch(c, runtime) for c in enabled]
     jobs: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = []
     for c in enabled:
-        jobs += [*flows[c.name], poll_job(c, runtime)]
+        jobs += [*flows[c.name], poll_job(c, runtime), audit_job(c)]
     return dg.Definitions(
         assets=[asset for c in enabled for asset in build_assets(c, runtime)],
         asset_checks=[check for c in enabled for check in build_checks(c, runtime)],

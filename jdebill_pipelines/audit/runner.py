@@ -30,6 +30,12 @@ AS_OF_RULE = (
     "its own G/L date (F0413.VDGJ). Open amounts and pay statuses of today are not used, so a past period gives the "
     "same figures whenever it is reported (JD Edwards, as-of processing)."
 )
+
+
+class LedgersNotRead(ValueError):
+    """There is no copy of JDE's ledgers yet: a report of nothing would agree with itself."""
+
+
 # Hash joins over whole ledgers, within bounds: a join that does not fit goes to disk.
 _SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off")
 
@@ -54,11 +60,17 @@ def run_report(
 
     Raises:
         UnknownPeriod: the label names no period.
+        LedgersNotRead: the copies of JDE's ledgers are missing.
     """
     store = source.store if isinstance(source, StepContext) else source
     if isinstance(source, StepContext) and not run_id:
         run_id = source.run_id
     chosen = audit_period(store, connection, period) if isinstance(period, str) else period
+    missing = [table.name for table in AUDITED.values() if store.staging.last_extraction(table) is None]
+    if missing:
+        raise LedgersNotRead(
+            f"{', '.join(missing)} of JD Edwards were never read for the audit: materialize audit/month_end first"
+        )
     refresh_statistics(store)
     parameters = chosen.parameters(store.connection)
     with store.engine.connect() as plain:

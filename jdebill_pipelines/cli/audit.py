@@ -77,6 +77,7 @@ def report(name: str, period: str, folder: Path, recompute: bool | None, replace
     """
     from jdebill_pipelines.audit.pack.pack import FolderInUse, RowsMissing, check_folder, write_pack
     from jdebill_pipelines.audit.period import UnknownPeriod
+    from jdebill_pipelines.audit.runner import LedgersNotRead
     from jdebill_pipelines.config.vault import load_vault
     from jdebill_pipelines.store.store import Store
 
@@ -97,7 +98,7 @@ def report(name: str, period: str, folder: Path, recompute: bool | None, replace
                 replace=replace,
                 progress=told,
             )
-    except (FolderInUse, RowsMissing, UnknownPeriod) as problem:
+    except (FolderInUse, RowsMissing, UnknownPeriod, LedgersNotRead) as problem:
         raise WrongUse(str(problem)) from None
     if as_json:
         print_json(_report_data(found, written))

@@ -195,6 +195,17 @@ class AlertConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     window_minutes: Annotated[int, between(1, 10_080, "minutes")] = 60
 
 
+class AuditConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the month-end report covers.
+
+    Attributes:
+        periods: ``month`` reports calendar months; ``fiscal`` the companies' own periods (F0008), each in the month in
+            which it ends.
+    """
+
+    periods: Literal["month", "fiscal"] = "month"
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that is configured of one connection; no secret is in it.
 
@@ -213,6 +224,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     enabled: bool = True
     sync: SyncConfig = SyncConfig()
     alerts: AlertConfig = AlertConfig()
+    audit: AuditConfig = AuditConfig()
 
     def __post_init__(self) -> None:
         jde = msgspec.structs.replace(

@@ -18,8 +18,18 @@ from jdebill_pipelines.orchestration.partitions import months
 from jdebill_pipelines.orchestration.running import step_context
 from jdebill_pipelines.steps.runtime import Runtime
 
-OWNERS = {"jde": ["team:data-engineering"], "sync": ["team:data-engineering"], "bill": ["team:accounts-payable"]}
-KINDS = {"jde": {"oracle", "postgres"}, "sync": {"python", "postgres"}, "bill": {"bill", "postgres"}}
+OWNERS = {
+    "jde": ["team:data-engineering"],
+    "sync": ["team:data-engineering"],
+    "bill": ["team:accounts-payable"],
+    "audit": ["team:controlling"],
+}
+KINDS = {
+    "jde": {"oracle", "postgres"},
+    "sync": {"python", "postgres"},
+    "bill": {"bill", "postgres"},
+    "audit": {"sql", "postgres"},
+}
 CODE_VERSION = jdebill_pipelines.CODE_VERSION
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jdebill_pipelines.audit.month_end import month_end
 from jdebill_pipelines.domain import tables as t
 from jdebill_pipelines.domain.tables import JdeTable
 from jdebill_pipelines.steps import bill_drafts, bills, extract, gl, payments, posting_drafts, postings, vendors
@@ -45,6 +46,9 @@ class AssetRow:
         """The group of the lineage page: jde -> sync -> bill reads left to right."""
         return self.path.split("/")[0]
 
+
+# Reported by a job of its own: no sync waits for a report.
+AUDIT_PATH = "audit/month_end"
 
 CATALOG: tuple[AssetRow, ...] = (
     AssetRow(
@@ -220,6 +224,20 @@ CATALOG: tuple[AssetRow, ...] = (
             "F0911.AA": (("sync/posting_drafts", "amount"),),
             "F0911.AID": (("sync/posting_drafts", "account"),),
             "F0911.DGJ": (("sync/posting_drafts", "gl_date"),),
+        },
+    ),
+    AssetRow(
+        AUDIT_PATH,
+        month_end,
+        "The month-end report as of the period's end: ledgers, BILL and postings tied out, each test with its rows.",
+        needs=("jde/postings", "jde/companies", "jde/accounts"),
+        monthly=True,
+        system="jde",
+        columns={
+            "jde_open": (("jde/vouchers", "F0411.AG"), ("jde/postings", "F0414.PAAP")),
+            "gl_control": (("jde/vouchers", "F0911.AA"), ("jde/postings", "F0911.AA")),
+            "bill_open": (("bill/bills", "amount"), ("bill/payments", "billPayments.amount")),
+            "gl_date": (("jde/vouchers", "F0411.DGJ"), ("jde/postings", "F0911.DGJ")),
         },
     ),
 )

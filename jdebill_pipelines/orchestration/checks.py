@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from jdebill_pipelines.audit import checks as audit_checks
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration import metadata, run_records
+from jdebill_pipelines.orchestration.catalog import AUDIT_PATH
 from jdebill_pipelines.orchestration.keys import asset_key
 from jdebill_pipelines.orchestration.running import step_context
 from jdebill_pipelines.steps import checks, posting_checks
@@ -99,6 +101,36 @@ CHECKS: tuple[CheckRow, ...] = (
         "nothing_uncertain",
         posting_checks.nothing_uncertain,
         "No posting of unknown outcome is left: every one is in JD Edwards or certainly is not.",
+    ),
+    CheckRow(
+        AUDIT_PATH,
+        "sums_are_equal",
+        audit_checks.sums_are_equal,
+        "Subledger, control account and BILL agree at the cut-off, or every difference is explained.",
+    ),
+    CheckRow(
+        AUDIT_PATH,
+        "every_payment_posted_once",
+        audit_checks.posted_once,
+        "Every payment that BILL made in the period is in JD Edwards once, with its amount.",
+    ),
+    CheckRow(
+        AUDIT_PATH,
+        "no_posting_without_payment",
+        audit_checks.nothing_unpaid,
+        "Nothing is posted in JD Edwards without a payment in BILL that stands.",
+    ),
+    CheckRow(
+        AUDIT_PATH,
+        "journal_verifies",
+        audit_checks.journal_verifies,
+        "The journal is as it was written, from its first entry to its last.",
+    ),
+    CheckRow(
+        AUDIT_PATH,
+        "period_was_closed",
+        audit_checks.period_was_closed,
+        "The companies' payables period was over when the period was reported.",
     ),
 )
 

@@ -8,10 +8,11 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from jdebill_pipelines.config.connection import Connection
-from jdebill_pipelines.orchestration.catalog import PAYMENT_PATHS
+from jdebill_pipelines.orchestration.catalog import AUDIT_PATH, PAYMENT_PATHS
 from jdebill_pipelines.orchestration.keys import (
     CONNECTION_TAG,
     asset_key,
+    audit_job_name,
     months_job_name,
     payments_job_name,
     poll_job_name,
@@ -25,7 +26,8 @@ def months_job(connection: Connection) -> UnresolvedAssetJobDefinition:
     """Every asset of the main flow with its checks, in one process: a process per step costs more than it gives."""
     return dg.define_asset_job(
         months_job_name(connection.name),
-        selection=dg.AssetSelection.key_prefixes([connection.name]),
+        selection=dg.AssetSelection.key_prefixes([connection.name])
+        - dg.AssetSelection.assets(asset_key(connection.name, AUDIT_PATH)),
         description=f"{connection.name}: JD Edwards to BILL and payments back, a range of months in one run.",
         tags={CONNECTION_TAG: connection.name},
         executor_def=dg.in_process_executor,
@@ -38,6 +40,17 @@ def payments_job(connection: Connection) -> UnresolvedAssetJobDefinition:
         payments_job_name(connection.name),
         selection=dg.AssetSelection.assets(*(asset_key(connection.name, path) for path in PAYMENT_PATHS)),
         description=f"{connection.name}: payments of BILL back to JD Edwards.",
+        tags={CONNECTION_TAG: connection.name},
+        executor_def=dg.in_process_executor,
+    )
+
+
+def audit_job(connection: Connection) -> UnresolvedAssetJobDefinition:
+    """The month-end report with its checks; a backfill of it reports past months again."""
+    return dg.define_asset_job(
+        audit_job_name(connection.name),
+        selection=dg.AssetSelection.assets(asset_key(connection.name, AUDIT_PATH)),
+        description=f"{connection.name}: the month-end report of a range of months.",
         tags={CONNECTION_TAG: connection.name},
         executor_def=dg.in_process_executor,
     )

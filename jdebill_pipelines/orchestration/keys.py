@@ -31,6 +31,11 @@ def months_job_name(connection: str) -> str:
     return f"{safe_name(connection)}_months"
 
 
+def audit_job_name(connection: str) -> str:
+    """The job that reports months."""
+    return f"{safe_name(connection)}_audit"
+
+
 def payments_job_name(connection: str) -> str:
     """The job that brings payments back to JDE and nothing else, so that a webhook is answered in seconds."""
     return f"{safe_name(connection)}_payments"

@@ -12,6 +12,7 @@ from jdebill_pipelines.orchestration.keys import (
     MODE_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,
+    audit_job_name,
     months_job_name,
     poll_job_name,
     safe_name,
@@ -20,10 +21,12 @@ from jdebill_pipelines.steps.context import Mode
 
 # The months that the nightly sweep reads whole: what is older changes seldom, and the poll finds it when it does.
 SWEPT_MONTHS = 3
+# The last month is reported every day while it is being closed, after the nightly sweep.
+REPORTED = "30 5 1-10 * *"
 
 
 def build_schedules(connection: Connection) -> list[dg.ScheduleDefinition]:
-    """The poll and the nightly sweep of a connection, both running unless somebody stops them."""
+    """The poll, the nightly sweep and the month-end report of a connection, running unless somebody stops them."""
     name = connection.name
 
     @dg.schedule(
@@ -58,7 +61,22 @@ def build_schedules(connection: Connection) -> list[dg.ScheduleDefinition]:
             },
         )
 
-    return [polled, swept]
+    @dg.schedule(
+        name=f"{safe_name(name)}_audit_schedule",
+        cron_schedule=REPORTED,
+        execution_timezone=connection.timezone,
+        job_name=audit_job_name(name),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Report last month on each of the first ten days of a month, while it is being closed.",
+    )
+    def reported(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        now = context.scheduled_execution_time
+        month = _months_before(now.year, now.month, 1)
+        if month < f"{connection.start_date:%Y-%m}":
+            return dg.SkipReason(f"{month} is before the start of the connection")
+        return dg.RunRequest(run_key=now.isoformat(), partition_key=month, tags={ACTOR_TAG: "month end"})
+
+    return [polled, swept, reported]
 
 
 def _months_before(year: int, month: int, n: int) -> str:

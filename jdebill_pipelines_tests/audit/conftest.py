@@ -8,8 +8,26 @@ from datetime import UTC, date, datetime
 import pytest
 
 from jdebill_pipelines_tests.payments.conftest import connection, loop, servers
+from jdebill_pipelines_tests.support.fixtures import (
+    clean_environment,
+    dagster_folder,
+    dagster_template,
+    loop_database,
+    tiny_company,
+    world,
+)
 
-__all__ = ["connection", "loop", "servers"]
+__all__ = [
+    "clean_environment",
+    "connection",
+    "dagster_folder",
+    "dagster_template",
+    "loop",
+    "loop_database",
+    "servers",
+    "tiny_company",
+    "world",
+]
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jdebill_pipelines.audit.runner import load_report, run_report
+import pytest
+
+from jdebill_pipelines.audit.runner import LedgersNotRead, load_report, run_report
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines_tests.audit.books import read_ledgers, rows_of, subledger_of
 from jdebill_pipelines_tests.payments.loop import D, Loop
@@ -25,6 +27,13 @@ def test_the_subledger_equals_the_control_account_when_all_is_posted(loop: Loop,
         loaded = load_report(loop.store, connection, month)
         assert loaded is not None
         assert (loaded.id, loaded.results) == (report.id, report.results)
+
+
+def test_a_report_of_nothing_is_refused(loop: Loop, connection: Connection) -> None:
+    """JDE's ledgers were never read for the audit: empty copies would agree with one another, so there is no report."""
+    with pytest.raises(LedgersNotRead, match="F0411, F0911, F0413, F0414, F0011, F0902"):
+        run_report(loop.store, connection, loop.months[0])
+    assert load_report(loop.store, connection, loop.months[0]) is None
 
 
 def test_what_waits_for_the_post_explains_the_difference(loop: Loop, connection: Connection) -> None:

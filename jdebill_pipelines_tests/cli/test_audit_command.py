@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 
 from jdebill_pipelines.audit.pack.pack import write_pack
 from jdebill_pipelines.config.vault import Vault
+from jdebill_pipelines.domain.tables import AUDITED
 from jdebill_pipelines.store.journal import Entry, Head
 from jdebill_pipelines.store.store import Store
 from jdebill_pipelines_tests.audit_pack import synthetic
@@ -160,6 +161,11 @@ def test_a_report_is_computed_once_and_packed_as_often_as_asked(jdebill: Command
     said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(one), "--stored")
     assert said.code == 2
     assert "no report of 2026-10 is stored" in said.err
+    said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(one))
+    assert said.code == 2
+    assert "never read for the audit" in said.err
+    for table in AUDITED.values():
+        store.staging.merge(table, [], run_id="r1", extracted_at=datetime.now(UTC))
     said = jdebill("audit", "report", "acme", "--period", "2026-10", "--out", str(one), "--json")
     assert said.code in (0, 1), said.err
     failed = [result["procedure"] for result in said.json["results"] if result["outcome"] == "failed"]

@@ -32,7 +32,7 @@ def test_code_location_loads_with_all_that_runs_by_itself(tmp_path: Path) -> Non
     assert {s.name for s in sensors} == {f"{c}_{name}" for c in ("acme", "acme_two") for name in ours}
     assert {s.default_status for s in sensors} == {dg.DefaultSensorStatus.RUNNING}
     schedules = {s.name: s for s in repository.schedule_defs}
-    both = {f"{c}_{name}_schedule" for c in ("acme", "acme_two") for name in ("poll", "nightly")}
+    both = {f"{c}_{name}_schedule" for c in ("acme", "acme_two") for name in ("poll", "nightly", "audit")}
     assert set(schedules) == both | {"acme_two_webhook_watch_schedule"}
     assert {s.default_status for s in schedules.values()} == {dg.DefaultScheduleStatus.RUNNING}
     assert not (tmp_path / "postgres").exists(), "nothing is opened while loading"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jdebill_pipelines.orchestration.catalog import CATALOG, PAYMENT_PATHS
+from jdebill_pipelines.orchestration.catalog import AUDIT_PATH, CATALOG, PAYMENT_PATHS
 from jdebill_pipelines.orchestration.checks import CHECKS
 from jdebill_pipelines.orchestration.running import month_range
 from jdebill_pipelines.sandbox.serve import SandboxProcess
@@ -83,7 +83,7 @@ class Loop:
 
     def documents(self) -> None:
         """JDE to BILL, everything."""
-        self.run(row.path for row in CATALOG if row.path not in PAYMENT_PATHS)
+        self.run(row.path for row in CATALOG if row.path not in (*PAYMENT_PATHS, AUDIT_PATH))
 
     def payments(self, mode: Mode = Mode.DELTA) -> StepResult:
         """BILL's payments to JDE; returns what was posted."""
