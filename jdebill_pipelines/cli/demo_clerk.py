@@ -87,7 +87,7 @@ class Clerk:
     def _due(self, most: int) -> list[Bill]:
         """Open bills, those that are due first first."""
         bills = [b for b in self._sandbox.control_bill("bills") if not b["archived"] and b["dueAmount"] > 0]
-        bills.sort(key=lambda b: (b["dueDate"], b["invoice"]["invoiceNumber"], b["vendorId"]))
+        bills.sort(key=lambda b: (b["dueDate"], b["invoice"]["invoiceNumber"], b["amount"]))
         first: dict[str, Bill] = {}
         for bill in bills:
             first.setdefault(self._currency(bill), bill)

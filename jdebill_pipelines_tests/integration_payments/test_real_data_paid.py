@@ -30,7 +30,9 @@ from jdebill_pipelines_tests.integration_payments.ledgers import (
 from jdebill_pipelines_tests.support.fixtures import open_world
 from jdebill_pipelines_tests.support.world import World
 
-pytestmark = [pytest.mark.data, pytest.mark.timeout(1500 if os.environ.get("JDEBILL_TEST_ALL_MONTHS") else 300)]
+# Read before the tests take such variables out of the environment.
+ALL_MONTHS = bool(os.environ.get("JDEBILL_TEST_ALL_MONTHS"))
+pytestmark = [pytest.mark.data, pytest.mark.timeout(1500 if ALL_MONTHS else 300)]
 Opened = Callable[[str, tuple[str, ...], str], AbstractContextManager[World]]
 
 
@@ -61,7 +63,7 @@ def opened(data_dir: Path, loop_database: str, tmp_path: Path, dagster_folder: P
 
 def months_of(first: str, few: str, last: str) -> tuple[str, ...]:
     """The months of the test: from ``few`` on, or all of them."""
-    return month_range(first if os.environ.get("JDEBILL_TEST_ALL_MONTHS") else few, last)
+    return month_range(first if ALL_MONTHS else few, last)
 
 
 def configure(world: World, documents: str) -> None:
