@@ -169,6 +169,8 @@ F0902 = _table(
     + " ".join(f"AN{n:02d}#" for n in range(1, 15))
     + " UPMJ@ UPMT!",
 )
+# Automatic accounting instructions: item PC and the G/L class name the trade account, by company or for 00000.
+F0012 = _table("F0012", "ITEM CO", "ITEM$ CO$ MCU$ OBJ$ SUB$ UPMJ@ UPMT!")
 
 TABLES: dict[str, JdeTable] = {
     t.name: t
@@ -200,4 +202,6 @@ TABLES: dict[str, JdeTable] = {
 }
 
 # The audit reads whole ledgers, of every document type and from before the connection's start: copies of their own.
-AUDITED: dict[str, JdeTable] = {t.name: replace(t, area="aud") for t in (F0411, F0911, F0413, F0414, F0011, F0902)}
+AUDITED: dict[str, JdeTable] = {
+    t.name: replace(t, area="aud") for t in (F0411, F0911, F0413, F0414, F0011, F0902, F0012)
+}

@@ -15,9 +15,10 @@ from typing import Any
 
 from jdebill_pipelines.domain.periods import month_bounds
 from jdebill_pipelines.domain.tables import AUDITED, JdeTable
-from jdebill_pipelines.jde.where import Where, all_of, any_of, between, ge
+from jdebill_pipelines.jde.where import Where, all_of, any_of, between, ge, starts_with
 from jdebill_pipelines.steps.context import StepContext, StepResult
 from jdebill_pipelines.steps.extract import OVERLAP
+from jdebill_pipelines.transport.errors import PermanentError
 
 # Watermark of the extraction that read a table from its first row to its last.
 WHOLE = "whole"
@@ -27,7 +28,7 @@ Page = Sequence[tuple[Any, ...]]
 
 
 def ap_ledger(ctx: StepContext) -> StepResult:
-    """Bring the audit's copies of F0411, F0911, F0414, F0413, F0011 and F0902 up to date."""
+    """Bring the audit's copies of F0411, F0911, F0414, F0413, F0011, F0902 and F0012 up to date."""
     result = StepResult()
     companies = any_of("CO", ctx.connection.jde.companies)
     _documents(ctx, AUDITED["F0411"], companies, result)
@@ -36,6 +37,7 @@ def ap_ledger(ctx: StepContext) -> StepResult:
     _payments(ctx, companies, result)
     _batches(ctx, result)
     _snapshot(ctx, AUDITED["F0902"], all_of(companies, any_of("LT", LEDGERS)), result)
+    _instructions(ctx, result)
     return result
 
 
@@ -119,6 +121,19 @@ def _only(
 
 def _snapshot(ctx: StepContext, table: JdeTable, where: Where, result: StepResult) -> None:
     pages = ctx.jde().browse(table, where)
+    load = ctx.store.staging.replace_snapshot(table, pages, run_id=ctx.run_id, extracted_at=ctx.now, watermark=WHOLE)
+    _note(result, table, load.read)
+
+
+def _instructions(ctx: StepContext, result: StepResult) -> None:
+    """The instructions that name the trade accounts. A role need not read them: the ledger shows the accounts too."""
+    table = AUDITED["F0012"]
+    try:
+        pages = list(ctx.jde().browse(table, starts_with("ITEM", "PC")))
+    except PermanentError as error:
+        ctx.log.warning("F0012 cannot be read; the trade accounts are taken from the ledger: %s", error)
+        result.facts["F0012"] = "not readable: the trade accounts are taken from the ledger"
+        pages = []
     load = ctx.store.staging.replace_snapshot(table, pages, run_id=ctx.run_id, extracted_at=ctx.now, watermark=WHOLE)
     _note(result, table, load.read)
 

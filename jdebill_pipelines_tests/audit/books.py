@@ -8,19 +8,38 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from jdebill_pipelines.audit.model import Report
+from jdebill_pipelines.sandbox.serve import SandboxProcess
 from jdebill_pipelines.steps.ap_ledger import ap_ledger
-from jdebill_pipelines.steps.context import Mode
+from jdebill_pipelines.steps.context import Mode, StepResult
+from jdebill_pipelines.store.store import Store
 from jdebill_pipelines_tests.payments.loop import D, Loop
 
 Row = dict[str, Any]
+# BILL API v3: in these states of `singleStatus` the payer was debited and has not got the money back.
+PAID = ("PROCESSED", "SENT", "DELIVERED", "CLEARED")
 
 
-def read_ledgers(loop: Loop, *months: str) -> None:
+class Sides(Protocol):
+    """Both simulators and our links between them."""
+
+    @property
+    def sandbox(self) -> SandboxProcess:
+        """The simulators."""
+
+    @property
+    def store(self) -> Store:
+        """Ours."""
+
+    def table(self, name: str) -> list[Row]:
+        """Rows of a JDE table as it is now."""
+
+
+def read_ledgers(loop: Loop, *months: str) -> StepResult:
     """Bring the copies of the ledgers up to date, as the audit's asset does first."""
-    ap_ledger(loop.context("audit/month_end", Mode.FULL, "audit", months or loop.months))
+    return ap_ledger(loop.context("audit/month_end", Mode.FULL, "audit", months or loop.months))
 
 
 def rows_of(report: Report, procedure: str) -> list[Row]:
@@ -38,7 +57,7 @@ def amount(row: Row, item: str) -> Decimal:
     return D(str(row.get(item) or 0))
 
 
-def payment_days(loop: Loop) -> dict[tuple[int, str], str]:
+def payment_days(loop: Sides) -> dict[tuple[int, str], str]:
     """The G/L date of each payment and void: of its ledger lines, else the void's or the payment's own date."""
     headers = {row["PYID"]: row for row in loop.table("F0413")}
     lines: dict[tuple[int, str], str] = {}
@@ -53,7 +72,7 @@ def payment_days(loop: Loop) -> dict[tuple[int, str], str]:
     return found
 
 
-def subledger_of(loop: Loop, last: date, company: str = "00001") -> Decimal:
+def subledger_of(loop: Sides, last: date, company: str = "00001") -> Decimal:
     """What the subledger says is owed at the end of a day, in the company's currency, added up row by row."""
     end, total = f"{last:%Y%m%d}", D(0)
     days = payment_days(loop)
@@ -91,14 +110,14 @@ def outcome(report: Report, procedure: str) -> str:
     return next(r.outcome for r in report.results if r.procedure.key == procedure)
 
 
-def trade_account_of(loop: Loop, last: date, company: str = "00001") -> Decimal:
+def trade_account_of(loop: Sides, last: date, company: str = "00001") -> Decimal:
     """What the control account 4110 says at the end of a day, a credit being positive."""
     end = f"{last:%Y%m%d}"
     lines = [r for r in loop.table("F0911") if r.get("LT") == "AA" and r.get("OBJ") == "4110" and r["CO"] == company]
     return -sum((amount(r, "AA") for r in lines if day(r["DGJ"]) <= end), D(0))
 
 
-def _events(loop: Loop, company: str) -> list[tuple[str, str, str, Decimal]]:
+def _events(loop: Sides, company: str) -> list[tuple[str, str, str, Decimal]]:
     """Everything that changes an open item: currency, kind, G/L date, amount in the currency."""
     days, found, currencies = payment_days(loop), [], {}
     for row in loop.table("F0411"):
@@ -117,7 +136,7 @@ def _events(loop: Loop, company: str) -> list[tuple[str, str, str, Decimal]]:
     return found
 
 
-def activity_of(loop: Loop, first: date, last: date, company: str = "00001") -> dict[str, tuple[Decimal, ...]]:
+def activity_of(loop: Sides, first: date, last: date, company: str = "00001") -> dict[str, tuple[Decimal, ...]]:
     """Opening, vouchers, adjustments, payments, voids, closing by currency."""
     begin, end = f"{first:%Y%m%d}", f"{last:%Y%m%d}"
     found: dict[str, list[Decimal]] = {}
@@ -133,12 +152,12 @@ def activity_of(loop: Loop, first: date, last: date, company: str = "00001") -> 
     return {currency: tuple(sums) for currency, sums in found.items()}
 
 
-def own_open_of(loop: Loop, last: date, company: str = "00001") -> dict[str, Decimal]:
+def own_open_of(loop: Sides, last: date, company: str = "00001") -> dict[str, Decimal]:
     """What is open at the end of a day by currency."""
     return {currency: sums[5] for currency, sums in activity_of(loop, last, last, company).items()}
 
 
-def bill_open_of(loop: Loop, last: date) -> dict[str, Decimal]:
+def bill_open_of(loop: Sides, last: date) -> dict[str, Decimal]:
     """What is open in BILL at the end of a day by currency: bills and credits of documents up to it, less payments.
 
     A document's day is the G/L date of its voucher; that of an order's or a foreign bill its invoice date.
@@ -159,7 +178,7 @@ def bill_open_of(loop: Loop, last: date) -> dict[str, Decimal]:
                 places[one["id"]] = currencies[one["vendorId"]]
                 found[currencies[one["vendorId"]]] = found.get(currencies[one["vendorId"]], D(0)) + sign * one["amount"]
     for payment in loop.sandbox.control_bill("payments"):
-        if payment["processDate"].replace("-", "") > end or payment["singleStatus"] not in ("PROCESSED", "CLEARED"):
+        if payment["processDate"].replace("-", "") > end or payment["singleStatus"] not in PAID:
             continue
         for link in payment.get("billPayments") or [{"billId": payment["billId"], "amount": payment["amount"]}]:
             if link["billId"] in places:
@@ -170,3 +189,17 @@ def bill_open_of(loop: Loop, last: date) -> dict[str, Decimal]:
 def total_of(rows: Iterable[Row], name: str) -> Decimal:
     """The sum of a column of a report."""
     return sum((D(row[name]) for row in rows), D(0))
+
+
+def voucher_of(loop: Sides, invoice: str, day: date, gross: Decimal, supplier: int = 0) -> Row:
+    """The inputs of a voucher that a clerk enters in JDE."""
+    account = next(r for r in loop.table("F0901") if r.get("OBJ") == "8110" and not r.get("PEC"))
+    return {
+        "Company": "00001",
+        "Supplier Number": supplier or next(r["AN8"] for r in loop.table("F0401") if r.get("HDPY", "N") in ("", "N")),
+        "Invoice Number": invoice,
+        "Invoice Date": day.isoformat(),
+        "GL Date": day.isoformat(),
+        "Gross Amount": gross,
+        "Lines": [{"Account": account["AID"], "Amount": gross, "Explanation": invoice}],
+    }

@@ -20,6 +20,7 @@ from jdebill_pipelines_tests.audit.books import (
     rows_of,
     subledger_of,
     trade_account_of,
+    voucher_of,
 )
 from jdebill_pipelines_tests.payments.loop import D, Loop
 
@@ -132,18 +133,3 @@ def test_a_past_month_gives_the_same_figures_after_two_further_months(
     (tie,) = rows_of(after, "tie_out")
     assert tie["subledger"] == subledger_of(loop, after.period.last)
     assert tie["subledger"] != before["tie_out"][1][0]["subledger"]
-
-
-def voucher_of(loop: Loop, invoice: str, day: date, gross: Any) -> dict[str, Any]:
-    """The inputs of a voucher that a clerk enters in JDE."""
-    supplier = next(r for r in loop.table("F0401") if r.get("HDPY", "N") in ("", "N"))
-    account = next(r for r in loop.table("F0901") if r.get("OBJ") == "8110" and not r.get("PEC"))
-    return {
-        "Company": "00001",
-        "Supplier Number": supplier["AN8"],
-        "Invoice Number": invoice,
-        "Invoice Date": day.isoformat(),
-        "GL Date": day.isoformat(),
-        "Gross Amount": gross,
-        "Lines": [{"Account": account["AID"], "Amount": gross, "Explanation": invoice}],
-    }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from jdebill_pipelines.audit.runner import LedgersNotRead, load_report, run_report
 from jdebill_pipelines.config.connection import Connection
-from jdebill_pipelines_tests.audit.books import read_ledgers, rows_of, subledger_of
+from jdebill_pipelines_tests.audit.books import read_ledgers, rows_of, subledger_of, voucher_of
 from jdebill_pipelines_tests.payments.loop import D, Loop
 
 
@@ -31,7 +33,7 @@ def test_the_subledger_equals_the_control_account_when_all_is_posted(loop: Loop,
 
 def test_a_report_of_nothing_is_refused(loop: Loop, connection: Connection) -> None:
     """JDE's ledgers were never read for the audit: empty copies would agree with one another, so there is no report."""
-    with pytest.raises(LedgersNotRead, match="F0411, F0911, F0413, F0414, F0011, F0902"):
+    with pytest.raises(LedgersNotRead, match="F0411, F0911, F0413, F0414, F0011, F0902, F0012"):
         run_report(loop.store, connection, loop.months[0])
     assert load_report(loop.store, connection, loop.months[0]) is None
 
@@ -63,3 +65,35 @@ def test_an_entry_on_the_trade_account_is_an_exception(loop: Loop, connection: C
     assert row["unexplained"] == row["journals"] == D(100)
     assert row["exception"] == "journal entries on the trade account"
     assert next(r for r in report.results if r.procedure.key == "tie_out").outcome == "failed"
+
+
+def test_the_trade_accounts_are_those_of_the_automatic_accounting_instructions(
+    loop: Loop, connection: Connection
+) -> None:
+    """F0012 names a second account for a G/L class: a voucher of it is posted there, and both accounts are the control.
+
+    Where the role may not read F0012, only accounts that payments have debited are known, and the report says so.
+    """
+    loop.sandbox.control_ais("post", {})
+    expense = next(row for row in loop.table("F0901") if row.get("OBJ") == "8110" and not row.get("PEC"))
+    loop.sandbox.control_ais(
+        "tables/F0901", {**expense, "AID": "00009999", "MCU": "1", "OBJ": "4120", "SUB": "", "DL01": "Other Payables"}
+    )
+    for item, account in (("PC", "4110"), ("PCOTHR", "4120")):
+        loop.sandbox.control_ais("tables/F0012", {"ITEM": item, "CO": "00001", "MCU": "1", "OBJ": account})
+    supplier = next(row for row in loop.table("F0401") if row.get("HDPY", "N") in ("", "N"))
+    loop.sandbox.control_ais("tables/F0401", {**supplier, "APC": "OTHR"})
+    day = datetime.now(UTC).date()
+    loop.sandbox.control_ais("clerk/voucher", voucher_of(loop, "OTHER-1", day, D("77.70"), supplier["AN8"]))
+    loop.sandbox.control_ais("post", {})
+    loop.run(["jde/accounts"])
+    assert {row["OBJ"] for row in loop.table("F0911") if row.get("DCT") == "AE"} >= {"4110", "4120"}
+    read_ledgers(loop)
+    (row,) = rows_of(run_report(loop.store, connection, loop.months[-2]), "tie_out")
+    assert (row["accounts"], row["difference"], row["exception"]) == ("1.4110, 1.4120", D(0), "")
+    assert row["subledger"] == subledger_of(loop, day)
+    loop.sandbox.control_ais("switches", {"denied_tables": ["F0012"]})
+    assert "not readable" in read_ledgers(loop).facts["F0012"]
+    (row,) = rows_of(run_report(loop.store, connection, loop.months[-2]), "tie_out")
+    assert (row["accounts"], row["unexplained"]) == ("1.4110", D("77.70"))
+    assert row["exception"] == "batches that do not balance"

@@ -114,10 +114,22 @@ paid_account AS MATERIALIZED (
   FROM jdebill.aud_f0911 f JOIN offset_line o ON o.co = f.co AND o.aid = f.aid
   WHERE f.connection = :connection AND f.lt = 'AA' AND f.icut IN {_PAYMENT_BATCHES} AND f.dct <> 'AE' AND f.pyid <> 0
 ),
+instructed AS MATERIALIZED (
+  SELECT DISTINCT c.co, n.aid
+  FROM company c
+  JOIN jdebill.aud_f0012 i ON i.connection = :connection AND i.item LIKE 'PC%' AND i.co IN (c.co, '00000')
+    AND (i.co = c.co OR NOT EXISTS (SELECT FROM jdebill.aud_f0012 x WHERE x.connection = :connection AND x.item = i.item
+      AND x.co = c.co))
+  JOIN jdebill.stg_f0901 n ON n.connection = :connection AND n.co = c.co AND n.obj = i.obj AND n.sub = i.sub
+    AND n.mcu = coalesce(nullif(i.mcu, ''), ltrim(c.co, '0'))
+),
 payables AS MATERIALIZED (
+  SELECT i.co, i.aid FROM instructed i
+  UNION
   SELECT o.co, o.aid FROM offset_line o
-  WHERE EXISTS (SELECT FROM paid_account p WHERE p.co = o.co AND p.aid = o.aid)
-    OR o.net < 0 AND NOT EXISTS (SELECT FROM paid_account p WHERE p.co = o.co)
+  WHERE NOT EXISTS (SELECT FROM instructed i WHERE i.co = o.co)
+    AND (EXISTS (SELECT FROM paid_account p WHERE p.co = o.co AND p.aid = o.aid)
+      OR o.net < 0 AND NOT EXISTS (SELECT FROM paid_account p WHERE p.co = o.co))
 )
 """
 
