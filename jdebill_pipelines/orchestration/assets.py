@@ -48,7 +48,7 @@ def _asset(row: AssetRow, connection: Connection, runtime: Runtime) -> dg.Assets
         key=asset_key(name, row.path),
         deps=[asset_key(name, path) for path in row.needs],
         description=row.description,
-        group_name=row.group,
+        group_name=row.lineage_group,
         kinds=KINDS[row.group],
         owners=OWNERS[row.group],
         tags={"connection": name, "writes": "yes" if row.writes else "no"},

@@ -43,8 +43,13 @@ class AssetRow:
 
     @property
     def group(self) -> str:
-        """The group of the lineage page: jde -> sync -> bill reads left to right."""
+        """The system it belongs to, ``sync`` or ``audit``."""
         return self.path.split("/")[0]
+
+    @property
+    def lineage_group(self) -> str:
+        """The group of the lineage page. The way back is one of its own: else the page would not read left to right."""
+        return "payments" if self.path in PAYMENT_PATHS else self.group
 
 
 # Reported by a job of its own: no sync waits for a report.

@@ -98,13 +98,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def page(dagster_page: str, browser: Browser) -> Iterator[Page]:
-    """A browser page with the greeting of a new Dagster out of the way."""
+    """A browser page on the Dagster of the demo, which shows no greeting in front of it."""
     context = browser.new_context(viewport={"width": 1800, "height": 1000}, base_url=dagster_page)
     page = context.new_page()
-    page.goto("/asset-groups")
-    skip = page.get_by_role("button", name="Skip")
-    skip.wait_for(timeout=60_000)
-    skip.click()
     yield page
     context.close()
 

@@ -11,9 +11,9 @@ pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui"), pytest.mark.timeout
 
 
 def test_lineage_reads_from_jde_over_sync_to_bill(page: Page) -> None:
-    """The lineage page shows the three groups of the connection, and every asset of a group when it is opened."""
+    """The lineage page shows the groups of the connection, and every asset of a group when it is opened."""
     page.goto("/asset-groups")
-    for group in ("jde", "sync", "bill"):
+    for group in ("jde", "sync", "bill", "payments"):
         expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
     shot(page, "lineage-groups")
     page.goto("/locations/jdebill/asset-groups/sync/lineage")
