@@ -20,7 +20,7 @@ from jdebill_pipelines.domain.vendor_matching import VendorMatching
 from jdebill_pipelines.steps import bill_side, extract, gl, vendors
 from jdebill_pipelines.steps.bill_drafts import KINDS, Judged, Scope, judge
 from jdebill_pipelines.steps.context import Mode, StepContext
-from jdebill_pipelines.steps.poll import changed_months
+from jdebill_pipelines.steps.poll import PLAN_RUN, changed_months
 from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.store.canonical import content_hash
 from jdebill_pipelines.store.drafts import Draft
@@ -78,7 +78,7 @@ def make_plan(settings: Settings, connection_name: str, periods: Sequence[str] |
     try:
         ctx = runtime.context(
             connection_name,
-            run_id=f"plan-{uuid.uuid4().hex}",
+            run_id=f"{PLAN_RUN}{uuid.uuid4().hex}",
             asset_key="",
             mode=Mode.FULL,
             periods=tuple(periods or ()),

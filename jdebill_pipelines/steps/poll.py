@@ -17,6 +17,8 @@ from jdebill_pipelines.steps.context import StepContext, StepResult
 
 FLOW = "jde"
 OVERLAP = timedelta(days=1)
+DRAFTING = "sync/bill_drafts"  # the asset that makes something of what was staged
+PLAN_RUN = "plan-"  # how the ids of plans begin: they are no runs and leave no record
 
 # What is asked, and whose month a change belongs to. A changed line is a change of its order or voucher.
 DATED: tuple[tuple[JdeTable, str], ...] = (
@@ -31,7 +33,7 @@ def poll(ctx: StepContext, *, source: str = "schedule") -> StepResult:
     """Record as due what changed in JDE since the last poll.
 
     JDE stamps changes with its server's local date and time (UPMJ, UPMT), and a program may commit later than it
-    stamps: the window reaches back a day. Rows that staging already has with the same stamp are no change.
+    stamps: the window reaches back a day. Rows that drafts were made of with the same stamp are no change.
     """
     result = StepResult()
     started = ctx.now
@@ -42,9 +44,9 @@ def poll(ctx: StepContext, *, source: str = "schedule") -> StepResult:
     for table, found, changed in _months(ctx, first):
         result.add(table.name, changed)
         months |= found
-    others = _other_changes(ctx, first)
+    others, touched = _other_changes(ctx, first)
     result.add("suppliers, accounts, business units", others)
-    known = _covered(ctx, months)
+    known = _covered(ctx, months | touched)
     if known or others:
         periods = tuple(sorted(known)) or (month_of(ctx.today),)
         window = datetime.combine(first + OVERLAP, datetime.min.time(), ZoneInfo(ctx.connection.timezone))
@@ -58,7 +60,8 @@ def changed_months(ctx: StepContext) -> list[str]:
     """The months whose documents changed since the last poll; records nothing."""
     mark = ctx.store.due.watermark(FLOW)
     first = _first_day(ctx, datetime.fromisoformat(mark) if mark else None)
-    return sorted(_covered(ctx, {m for _, found, _ in _months(ctx, first) for m in found}))
+    touched = _other_changes(ctx, first)[1]
+    return sorted(_covered(ctx, touched | {m for _, found, _ in _months(ctx, first) for m in found}))
 
 
 def _first_day(ctx: StepContext, since: datetime | None) -> date:
@@ -84,7 +87,10 @@ def _months(ctx: StepContext, first: date) -> list[tuple[JdeTable, set[str], int
 def _changed(
     ctx: StepContext, table: JdeTable, first: date, extra: tuple[str, ...], where: Where | None = None
 ) -> list[tuple[Any, ...]]:
-    """Rows stamped since a day that staging does not have with that stamp: key, stamp, and the extra items."""
+    """Rows stamped since a day that no drafts were made of with that stamp yet: key, stamp, and the extra items.
+
+    Staged is not enough: a plan stages rows and drafts nothing, and a run may end between the two.
+    """
     assert table.updated_date is not None
     assert table.updated_time is not None
     stamp = (*table.key, table.updated_date, table.updated_time)
@@ -93,18 +99,47 @@ def _changed(
     condition = since if where is None else all_of(where, since)
     rows = [row for page in ctx.jde().browse(table, condition, columns=columns) for row in page]
     width, keyed = len(stamp), len(table.key)
-    known = ctx.store.staging.read_by_keys(table, table.key, [row[:keyed] for row in rows], columns=stamp)
-    staged = {tuple(row[item] for item in stamp) for row in known}
+    known = ctx.store.staging.read_by_keys(table, table.key, [row[:keyed] for row in rows], columns=(*stamp, "run_id"))
+    readers = {row["run_id"] for row in known}
+    idle = ctx.store.runs.without_part(readers, "assets", DRAFTING) | {r for r in readers if r.startswith(PLAN_RUN)}
+    staged = {tuple(row[item] for item in stamp) for row in known if row["run_id"] not in idle}
     at = [columns.index(item) for item in extra]
     return [(*row[:width], *(row[i] for i in at)) for row in rows if tuple(row[:width]) not in staged]
 
 
-def _other_changes(ctx: StepContext, first: date) -> int:
-    """Changes of suppliers, accounts and business units. Who is in the address book and no supplier does not count."""
+def _other_changes(ctx: StepContext, first: date) -> tuple[int, set[str]]:
+    """How many suppliers, accounts and business units changed, and the months of the documents that use them.
+
+    A document's verdict hangs on its supplier and accounts: a hold or an inactive account has to reach documents that
+    did not change themselves. Who is in the address book and no supplier does not count.
+    """
+    rows = ctx.store.staging.rows
     companies = any_of("CO", ctx.connection.jde.companies)
-    changed = len(_changed(ctx, t.F0401, first, ()))
-    changed += len(_changed(ctx, t.F0901, first, (), companies)) + len(_changed(ctx, t.F0006, first, ()))
-    suppliers = {row[0] for row in ctx.store.staging.rows(t.F0401, columns=("AN8",))}
+    supplier_rows = _changed(ctx, t.F0401, first, ())
+    account_rows = _changed(ctx, t.F0901, first, (), companies)
+    unit_rows = _changed(ctx, t.F0006, first, ())
+    changed = len(supplier_rows) + len(account_rows) + len(unit_rows)
+    numbers = {row[t.F0401.key.index("AN8")] for row in supplier_rows}
+    suppliers = {row[0] for row in rows(t.F0401, columns=("AN8",))}
     for table in (t.F0101, t.F0111, t.F0115, t.F0116, t.F01151):
-        changed += sum(row[0] in suppliers for row in _changed(ctx, table, first, ()))
-    return changed
+        found = [row[0] for row in _changed(ctx, table, first, ()) if row[0] in suppliers]
+        changed += len(found)
+        numbers |= set(found)
+    accounts = {row[t.F0901.key.index("AID")] for row in account_rows}
+    units = {row[t.F0006.key.index("MCU")] for row in unit_rows}
+    if units:
+        accounts |= {row[0] for row in rows(t.F0901, where={"MCU": units}, columns=("AID",))}
+    used = (
+        (t.F0411, "AN8", numbers, "DGJ"),
+        (t.F4301, "AN8", numbers, "TRDJ"),
+        (t.F0911, "AID", accounts, "DGJ"),
+        (t.F4311, "AID", accounts, "TRDJ"),
+    )
+    months = {
+        month_of(row[0])
+        for table, item, values, dated in used
+        if values
+        for row in rows(table, where={item: values}, columns=(dated,))
+        if row[0] is not None
+    }
+    return changed, months

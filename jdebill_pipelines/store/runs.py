@@ -103,6 +103,17 @@ class Runs(Part):
                 fact=encode_json(dict(fact)),
             )
 
+    def without_part(self, run_ids: Iterable[str], section: str, name: str) -> set[str]:
+        """Return which of these runs are recorded and never came to a part of theirs; unknown ids are left out."""
+        found = self.select(
+            "SELECT run_id FROM jdebill.runs WHERE connection = :connection AND run_id = ANY(:ids) "
+            "AND (summary #> ARRAY[:section, :name]) IS NULL",
+            ids=sorted(set(run_ids)),
+            section=section,
+            name=name,
+        )
+        return {row["run_id"] for row in found}
+
     def get(self, run_id: str) -> RunRecord | None:
         """Return a run, None when there is none."""
         found = self.select(f"{_SELECT} AND run_id = :run_id", run_id=run_id)

@@ -48,7 +48,7 @@ jde:
   role: "*ALL"
   companies: [{companies}]
   approved_next_status: {{OP: ["280", "380", "400", "440"]}}
-bill:
+{jde}bill:
   api_url: {bill}
   events_url: {events}
   organization_id: "00801SANDBOXORG00001"
@@ -142,6 +142,7 @@ class World:
             "events": self.sandbox.bill_events_url,
             "companies": '"00001"',
             "documents": "vouchers, purchase_orders",
+            "jde": "",
             "more": "",
             **changes,
         }
