@@ -43,6 +43,8 @@ T = TypeVar("T")
 _LIMIT_PAUSES = Backoff(first=0.25, longest=8.0, jitter=0.8)
 _FAILURE_PAUSES = Backoff(first=0.5, longest=20.0, jitter=0.5)
 _MOST_LIMIT_PAUSES = 25
+_RENEWALS = 2
+"""Logins for one call: a session may be dropped between login and call, by BILL or by another client's logout."""
 _CLOCK_SKEW = 1.0
 """Seconds to wait beyond the full hour: BILL's clock is not ours."""
 
@@ -184,24 +186,24 @@ class BillCaller:
         safety: Safety,
     ) -> Response:
         session_id = self.session.current()
-        response = self._send(method, url, params, body, self._signed(headers, session_id), safety)
-        if response.status < 400 or self._refusal(response).kind is not Kind.SESSION:
-            return response
-        session_id = self.session.renew(session_id)
-        response = self._send(method, url, params, body, self._signed(headers, session_id), safety)
-        if response.status >= 400:
+        for renewals_left in reversed(range(_RENEWALS + 1)):
+            response = self._send(method, url, params, body, self._signed(headers, session_id), safety)
+            if response.status < 400:
+                return response
             refusal = self._refusal(response)
-            if refusal.kind is Kind.SESSION:
-                self._sessions.drop(session_id)
-                raise AuthenticationError(
-                    f"BILL does not accept a session that it gave out just now: {refusal.summary}",
-                    **_call(method, url, response),
-                    code=refusal.code or "",
-                    body=refusal.text,
-                    fix="Check that the developer key belongs to the organization, and that the user may use the API.",
-                    not_executed=True,
-                )
-        return response
+            if refusal.kind is not Kind.SESSION:
+                return response
+            if renewals_left:
+                session_id = self.session.renew(session_id)
+        self._sessions.drop(session_id)
+        raise AuthenticationError(
+            f"BILL does not accept a session that it gave out just now: {refusal.summary}",
+            **_call(method, url, response),
+            code=refusal.code or "",
+            body=refusal.text,
+            fix="Check that the developer key belongs to the organization, and that the user may use the API.",
+            not_executed=True,
+        )
 
     def _signed(self, headers: Mapping[str, str], session_id: str) -> dict[str, str]:
         return {**headers, "sessionId": session_id, "devKey": self._credentials.dev_key}

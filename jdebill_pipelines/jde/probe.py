@@ -26,6 +26,8 @@ from jdebill_pipelines.transport.errors import ApiError, PermanentError
 log = logging.getLogger(__name__)
 
 _SAMPLE = 50
+_SECOND_TRY = 3
+"""Attempts for a literal that the server answered with an error the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,18 @@ class DateProbe:
         for table, item in _places(query):
             for known in self._sample(service, table, item):
                 last = known
-                for pattern in candidates:
+                broken: set[str] = set()
+                # Some servers answer a literal they cannot read with an error, so it is not waited for at once. But a
+                # server may fail by itself: what got an error is asked a second time before it is ruled out.
+                for pattern, attempts in [*((p, 1) for p in candidates), *((p, _SECOND_TRY) for p in candidates)]:
+                    if attempts > 1 and pattern not in broken:
+                        continue
                     try:
-                        if not self._proves(service, known, pattern):
+                        if not self._proves(service, known, pattern, attempts):
                             continue
                     except ApiError as error:
-                        failure = error  # some servers answer a literal they cannot read with an error
+                        failure = error
+                        broken.add(pattern)
                         continue
                     log.info("date literals of this AIS Server: %s (proven on %s.%s)", pattern, table.name, item)
                     self._session.remember_date_literal(pattern)
@@ -132,13 +140,13 @@ class DateProbe:
             found.append(_Known(table, item, row[0], all_of(*(eq(k, v) for k, v in numbers.items()))))
         return found
 
-    def _proves(self, service: DataService, known: _Known, pattern: str) -> bool:
+    def _proves(self, service: DataService, known: _Known, pattern: str, attempts: int) -> bool:
         literal = formatter(pattern)
-        right = service.first(known.query(known.date), literal=literal, attempts=1).rows
+        right = service.first(known.query(known.date), literal=literal, attempts=attempts).rows
         if not right or any(row[0] != known.date for row in right):
             return False
         other = known.date + dt.timedelta(days=1)
-        wrong = service.first(known.query(other), literal=literal, attempts=1).rows
+        wrong = service.first(known.query(other), literal=literal, attempts=attempts).rows
         if any(row[0] != other for row in wrong):
             log.warning("%s is found by a date that is not its own with %s; not believed", known.table.name, pattern)
             return False

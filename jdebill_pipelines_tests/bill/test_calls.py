@@ -53,12 +53,20 @@ def test_silent_expiry_costs_one_login_and_nobody_notices(waits: Waits) -> None:
     assert waits.seconds == []
 
 
+def test_session_that_is_dropped_right_after_the_login(waits: Waits) -> None:
+    """The fresh session is dropped before the call arrives: the second one is used, nothing is waited for."""
+    with scripted(Script(EXPIRED, EXPIRED, Reply(200, VENDOR)), waits) as (server, client):
+        assert client.vendors.get("009ABC").id == "009ABC"
+        assert len(server.calls("POST", "/login")) == 3
+    assert waits.seconds == []
+
+
 def test_session_that_is_refused_again_is_an_error(waits: Waits) -> None:
-    """A fresh session refused as well: no loop of logins."""
+    """Fresh sessions refused as well: given up after the second, no loop of logins."""
     with scripted(Script(EXPIRED), waits) as (server, client):
         with pytest.raises(AuthenticationError, match="BDC_1109"):
             client.vendors.get("009ABC")
-        assert len(server.calls("POST", "/login")) == 2
+        assert len(server.calls("POST", "/login")) == 3
 
 
 def test_refused_login_says_what_to_do_and_is_not_repeated(waits: Waits) -> None:

@@ -78,6 +78,26 @@ def test_a_server_that_answers_unreadable_literals_with_errors(ais: FakeAis) -> 
     assert waits == []
 
 
+def test_a_server_that_fails_once_while_it_is_probed(ais: FakeAis) -> None:
+    """An error to the one literal that it reads, once: that literal is tried again before it is ruled out."""
+    expected = fill(ais)
+    ais.date_literal = "%Y-%m-%d"
+    failed: list[Request] = []
+
+    def flaky(request: Request) -> Reply | None:
+        dates = [v["content"] for c in request.json["query"].get("condition", []) for v in c["value"]]
+        if any("-" in d for d in dates) and not failed:
+            failed.append(request)
+            return error(500, "out of memory")
+        return None
+
+    ais.fail("/v2/dataservice", flaky, times=99)
+    client = ais.client()
+    assert keys(client.browse(F0411, SPRING, columns=COLUMNS)) == expected
+    assert client.login().date_literal == "yyyy-MM-dd"
+    assert len(failed) == 1
+
+
 def test_a_server_that_ignores_date_conditions_is_not_believed(ais: FakeAis) -> None:
     """Every format 'finds' the row there; the counter-proof notices, and says what to do."""
     fill(ais)
