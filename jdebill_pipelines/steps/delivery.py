@@ -20,7 +20,7 @@ from typing import Protocol
 from jdebill_pipelines.bill.errors import BillRefused, DuplicateNumber, PermissionRefused, UntrustedSession
 from jdebill_pipelines.steps.context import StepContext, StepResult
 from jdebill_pipelines.store.ledger_types import Claim, Settlement
-from jdebill_pipelines.store.releases import Release
+from jdebill_pipelines.store.releases import Pending, Release
 from jdebill_pipelines.transport.errors import ApiError, NotFound, UnknownOutcome
 
 WORKERS_PER_SLOT = 2
@@ -121,9 +121,9 @@ class _Delivery:
 
     def _send_all(self) -> int:
         """Send what is released; returns how many are of unknown outcome."""
-        releases = self._ctx.store.releases.releasable(self._gate, periods=self._periods, kinds=list(self._senders))
-        self._total += len(releases)
-        chunks = list(self._chunks(releases))
+        pending = self._ctx.store.releases.pending(self._gate, periods=self._periods, kinds=list(self._senders))
+        self._total += len(pending)
+        chunks = list(self._chunks(pending))
         if not chunks:
             return 0
         workers = max(1, min(len(chunks), self._ctx.connection.bill.max_in_flight * WORKERS_PER_SLOT))
@@ -133,15 +133,15 @@ class _Delivery:
             raise error
         return sum(n for n, _ in outcomes)
 
-    def _chunks(self, releases: Sequence[Release]) -> Iterable[list[Release]]:
+    def _chunks(self, pending: Sequence[Pending]) -> Iterable[list[Pending]]:
         for (kind, new), group in itertools.groupby(
-            sorted(releases, key=lambda r: (r.kind, r.operation != "create")),
+            sorted(pending, key=lambda r: (r.kind, r.operation != "create")),
             key=lambda r: (r.kind, r.operation == "create"),
         ):
             size = self._senders[kind].bulk_limit if new else CHANGES_PER_CHUNK
             yield from _batches(list(group), size)
 
-    def _guarded(self, chunk: list[Release]) -> tuple[int, BaseException | None]:
+    def _guarded(self, chunk: list[Pending]) -> tuple[int, BaseException | None]:
         if self._stop.is_set():
             return 0, None
         try:
@@ -150,10 +150,18 @@ class _Delivery:
             self._stop.set()
             return 0, error
 
-    def _send(self, chunk: list[Release]) -> int:
+    def _send(self, chunk: list[Pending]) -> int:
         ctx, sender = self._ctx, self._senders[chunk[0].kind]
+        wanted = {p.natural_key: p.operation for p in chunk}
+        releases = [
+            r
+            for r in ctx.store.releases.releasable(self._gate, keys=wanted, kinds=[sender.kind])
+            if r.operation == wanted[r.natural_key]
+        ]
+        # Somebody else was faster with the others since they were listed.
+        self._count("skipped", len(chunk) - len(releases))
         intended = ctx.store.writes.intend(
-            chunk,
+            releases,
             worker=f"{self._worker}:{threading.get_ident()}",
             run_id=ctx.run_id,
             asset_key=ctx.asset_key,
@@ -267,5 +275,5 @@ def _words(error: ApiError) -> list[dict[str, str]]:
     return words or [{"code": str(error.code or error.status or ""), "message": str(error)}]
 
 
-def _batches(items: list[Release], size: int) -> list[list[Release]]:
+def _batches(items: list[Pending], size: int) -> list[list[Pending]]:
     return [items[i : i + size] for i in range(0, len(items), size)]

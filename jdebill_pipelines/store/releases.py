@@ -49,6 +49,18 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """Which document may be sent: a :class:`Release` without what is in it.
+
+    Attributes:
+        operation: as of a release.
+    """
+
+    kind: str
+    natural_key: str
+    operation: str
+
+
 # Shared with writes.py: the condition must be one text, not two that agree today. Written so that every document is
 # looked up by its key (OFFSET 0 and LIMIT keep the planner from joining): the tables fill up within one run, without
 # statistics, and a join planned for ten rows compares every row with every row.
@@ -84,6 +96,10 @@ AND (CAST(:periods AS text[]) IS NULL OR d.period = ANY(:periods))
 AND (CAST(:keys AS text[]) IS NULL OR d.natural_key = ANY(:keys))
 AND (CAST(:kinds AS text[]) IS NULL OR d.kind = ANY(:kinds))
 """
+_PENDING = f"""
+SELECT d.kind, d.natural_key, {OPERATION} AS operation
+FROM jdebill.drafts d {LINK} WHERE {_SCOPE} AND {DIFFERS} AND {PASSED} ORDER BY d.period, d.kind, d.natural_key
+"""  # noqa: S608 - built from the constants above
 _RELEASABLE = f"""
 SELECT d.gate, d.kind, d.natural_key, {OPERATION} AS operation, d.content, d.content_hash, d.period, d.amount,
   d.currency, d.party, d.source, l.remote_id, d.details
@@ -109,6 +125,15 @@ GROUP BY 1 ORDER BY 1
 
 class Releases(Part):
     """The released documents of one connection."""
+
+    def pending(
+        self, gate: str, *, periods: Sequence[str] | None = None, kinds: Sequence[str] | None = None
+    ) -> list[Pending]:
+        """Return which documents may be sent, in order of period, kind and key.
+
+        A first load has tens of thousands: their contents are read batch by batch with :meth:`releasable`.
+        """
+        return [Pending(**row) for row in self.select(_PENDING, **_scope(gate, periods, None, kinds))]
 
     def releasable(
         self,

@@ -117,8 +117,8 @@ class Writes(Settling, Recovery):
                 claimed += self.run(tx, _INSERT, rows=as_json(fresh), **common).mappings().all()
             for row in claimed:
                 release = by_key[row["kind"], row["natural_key"]]
-                check_content(row["kind"], row["natural_key"], row["content"], row["content_hash"])
-                if row["content"] != release.content:
+                if row["content_hash"] != release.content_hash or row["content"] != release.content:
+                    check_content(row["kind"], row["natural_key"], row["content"], row["content_hash"])
                     raise TamperedContent(
                         f"{row['kind']} {row['natural_key']}: the release is not what the gate passed"
                     )
