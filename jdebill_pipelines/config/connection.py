@@ -270,8 +270,24 @@ def load_connections(directory: Path, *, only_enabled: bool = False) -> dict[str
     Raises:
         ConnectionFileError: with one line for every mistake in all files, also a name that two files share.
     """
+    found, problems = read_connections(directory)
+    if problems:
+        raise ConnectionFileError(problems)
+    return {name: c for name, c in found.items() if c.enabled or not only_enabled}
+
+
+def read_connections(directory: Path) -> tuple[dict[str, Connection], list[str]]:
+    """Read a folder as ``load_connections`` does, and go on after a mistake: one customer's must not stop the others.
+
+    Args:
+        directory: the folder; its subfolders are not read.
+
+    Returns:
+        The connections whose files are right, by name, and one line for every mistake. A name that two files share is
+        neither's.
+    """
     if not directory.is_dir():
-        raise ConnectionFileError([f"{directory}: no such folder; set JDEBILL_CONNECTIONS_DIR to the connection files"])
+        return {}, [f"{directory}: no such folder; set JDEBILL_CONNECTIONS_DIR to the connection files"]
     problems: list[str] = []
     found: dict[str, Connection] = {}
     files: dict[str, Path] = {}
@@ -281,13 +297,14 @@ def load_connections(directory: Path, *, only_enabled: bool = False) -> dict[str
         except ConnectionFileError as error:
             problems += error.problems
             continue
-        if connection.name in files:
-            problems.append(f"{path}: name: {connection.name!r} is also the name in {files[connection.name].name}")
-        files[connection.name] = path
-        found[connection.name] = connection
-    if problems:
-        raise ConnectionFileError(problems)
-    return {name: c for name, c in sorted(found.items()) if c.enabled or not only_enabled}
+        name = connection.name
+        if name in files:
+            problems.append(f"{path}: name: {name!r} is also the name in {files[name].name}")
+            found.pop(name, None)
+            continue
+        files[name] = path
+        found[name] = connection
+    return dict(sorted(found.items())), problems
 
 
 def _across(raw: dict[str, Any], values: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -6,14 +6,14 @@ what is written is decided by the stored verdicts whether a check runs or not.
 # No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
 from jdebill_pipelines.audit import checks as audit_checks
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration import metadata, run_records
-from jdebill_pipelines.orchestration.catalog import AUDIT_PATH
+from jdebill_pipelines.orchestration.catalog import AUDIT_PATH, CATALOG
 from jdebill_pipelines.orchestration.keys import asset_key
 from jdebill_pipelines.orchestration.running import step_context
 from jdebill_pipelines.steps import checks, posting_checks
@@ -135,17 +135,23 @@ CHECKS: tuple[CheckRow, ...] = (
 )
 
 
+_MONTHLY = {asset.path for asset in CATALOG if asset.monthly}
+
+
 def build_checks(connection: Connection, runtime: Runtime) -> list[dg.AssetChecksDefinition]:
     """All checks of a connection."""
     return [_check(row, connection.name, runtime) for row in CHECKS]
 
 
 def _check(row: CheckRow, connection: str, runtime: Runtime) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=asset_key(connection, row.path), name=row.name, description=row.description, blocking=row.blocking
-    )
+    key, monthly = asset_key(connection, row.path), row.path in _MONTHLY
+
+    @dg.asset_check(asset=key, name=row.name, description=row.description, blocking=row.blocking)
     def asked(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         ctx = step_context(runtime, connection, context, row.path)
+        if monthly and not ctx.periods:
+            # Executed alone: Dagster gives a check no partition. It is then asked of every month there is.
+            ctx = replace(ctx, periods=tuple(sorted(context.instance.get_materialized_partitions(key))))
         run_records.begun(ctx, context.run.job_name, context.run.tags)
         outcome = row.ask(ctx)
         run_records.checked(ctx, row.path, row.name, outcome)

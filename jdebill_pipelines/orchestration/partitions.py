@@ -10,11 +10,16 @@ from jdebill_pipelines.config.connection import Connection
 MONTHS_AHEAD = 2
 
 
+def first_month(connection: Connection) -> str:
+    """The month ``YYYY-MM`` of the connection's start date: the first partition."""
+    return f"{connection.start_date:%Y-%m}"
+
+
 def months(connection: Connection) -> dg.MonthlyPartitionsDefinition:
     """The monthly partitions of a connection: from the month of its start date to one month ahead of now.
 
     The key of a partition is the period ``YYYY-MM``; its borders are midnights in the connection's time zone.
     """
     return dg.MonthlyPartitionsDefinition(
-        start_date=f"{connection.start_date:%Y-%m}", timezone=connection.timezone, fmt="%Y-%m", end_offset=MONTHS_AHEAD
+        start_date=first_month(connection), timezone=connection.timezone, fmt="%Y-%m", end_offset=MONTHS_AHEAD
     )

@@ -30,6 +30,7 @@ from jdebill_pipelines.orchestration.keys import (
     RANGE_END_TAG,
     RANGE_START_TAG,
 )
+from jdebill_pipelines.orchestration.partitions import first_month
 from jdebill_pipelines.orchestration.running import month_range
 from jdebill_pipelines.orchestration.sensors import delta_tags, payment_tags
 from jdebill_pipelines.steps.context import CheckOutcome, Mode, StepResult
@@ -132,7 +133,7 @@ def run_payments(settings: Settings, connection_name: str, *, actor: str, progre
         if not work:
             return SyncSummary()
         today = datetime.now(ZoneInfo(connection.timezone)).date()
-        tags = payment_tags(store, work, request_id, actor, today)
+        tags = payment_tags(store, work, request_id, actor, first_month(connection), today)
         return _settled(store, request_id, _execute(connection, runtime, tags, payments_job(connection)))
     except ApiError as error:
         return SyncSummary(succeeded=False, other_side_failed=True, error=str(error))
@@ -149,7 +150,7 @@ def _delta(connection: Connection, runtime: Runtime, actor: str) -> SyncSummary:
     work = store.due.request(request_id)
     if not work:
         return SyncSummary()
-    tags = delta_tags(work, request_id, actor, f"{connection.start_date:%Y-%m}")
+    tags = delta_tags(work, request_id, actor, first_month(connection))
     return _settled(store, request_id, _execute(connection, runtime, tags, months_job(connection)))
 
 

@@ -17,6 +17,7 @@ from jdebill_pipelines.orchestration.keys import (
     poll_job_name,
     safe_name,
 )
+from jdebill_pipelines.orchestration.partitions import first_month
 from jdebill_pipelines.steps.context import Mode
 
 # The months that the nightly sweep reads whole: what is older changes seldom, and the poll finds it when it does.
@@ -48,9 +49,11 @@ def build_schedules(connection: Connection) -> list[dg.ScheduleDefinition]:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Read the open months whole: finds what disappeared, and what no poll and no event announced.",
     )
-    def swept(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def swept(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         last = context.scheduled_execution_time
-        first = max(_months_before(last.year, last.month, SWEPT_MONTHS - 1), f"{connection.start_date:%Y-%m}")
+        first = max(_months_before(last.year, last.month, SWEPT_MONTHS - 1), first_month(connection))
+        if first > f"{last:%Y-%m}":
+            return dg.SkipReason(f"the connection starts in {first}")
         return dg.RunRequest(
             run_key=last.isoformat(),
             tags={
@@ -72,7 +75,7 @@ def build_schedules(connection: Connection) -> list[dg.ScheduleDefinition]:
     def reported(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
         month = _months_before(now.year, now.month, 1)
-        if month < f"{connection.start_date:%Y-%m}":
+        if month < first_month(connection):
             return dg.SkipReason(f"{month} is before the start of the connection")
         return dg.RunRequest(run_key=now.isoformat(), partition_key=month, tags={ACTOR_TAG: "month end"})
 

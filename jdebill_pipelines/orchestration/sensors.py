@@ -25,6 +25,7 @@ from jdebill_pipelines.orchestration.keys import (
     payments_job_name,
     safe_name,
 )
+from jdebill_pipelines.orchestration.partitions import first_month
 from jdebill_pipelines.steps.context import Mode
 from jdebill_pipelines.steps.payments import FLOW
 from jdebill_pipelines.steps.postings import wake_uncertain
@@ -43,9 +44,16 @@ _UNDER_WAY = [
 ]
 
 
-def delta_tags(work: list[DueWork], request_id: str, actor: str, default_period: str) -> dict[str, str]:
-    """The tags of the run that does this work: first to last month that is due, changes since the earliest."""
-    periods = sorted({p for w in work for p in w.periods}) or [default_period]
+def delta_tags(work: list[DueWork], request_id: str, actor: str, first: str) -> dict[str, str]:
+    """The tags of the run that does this work: first to last month that is due, changes since the earliest.
+
+    Args:
+        work: what is due.
+        request_id: names the request.
+        actor: who asks.
+        first: month ``YYYY-MM`` in which the connection starts. Dagster starts no run that names an earlier one.
+    """
+    periods = sorted({p for w in work for p in w.periods if p >= first}) or [first]
     since = [w.since for w in work if w.since is not None]
     tags = {
         RANGE_START_TAG: periods[0],
@@ -59,17 +67,24 @@ def delta_tags(work: list[DueWork], request_id: str, actor: str, default_period:
     return tags
 
 
-def payment_periods(store: Store, work: list[DueWork], today: date) -> tuple[str, ...]:
-    """The months that due payments belong to; a payment that we do not know yet counts as one of this month."""
+def payment_periods(store: Store, work: list[DueWork], first: str, today: date) -> tuple[str, ...]:
+    """The months that due payments belong to; a payment that we do not know yet counts as one of this month.
+
+    BILL tells of every payment, also of one processed before the connection's first month: that one is read, and no
+    month of it is asked for.
+    """
     entities = {e for w in work for e in w.entities}
     found = {row["period"] for row in store.mirror.payments(ids=entities) if row["period"]} if entities else set()
-    return tuple(sorted(found | {p for w in work for p in w.periods})) or (month_of(today),)
+    found |= {p for w in work for p in w.periods}
+    return tuple(sorted(p for p in found if p >= first)) or (max(first, month_of(today)),)
 
 
-def payment_tags(store: Store, work: list[DueWork], request_id: str, actor: str, today: date) -> dict[str, str]:
-    """The tags of the run that brings due payments back to JDE."""
-    periods = payment_periods(store, work, today)
-    tags = delta_tags(work, request_id, actor, periods[0])
+def payment_tags(
+    store: Store, work: list[DueWork], request_id: str, actor: str, first: str, today: date
+) -> dict[str, str]:
+    """The tags of the run that brings due payments back to JDE; the arguments are those of ``delta_tags``."""
+    periods = payment_periods(store, work, first, today)
+    tags = delta_tags(work, request_id, actor, first)
     return tags | {RANGE_START_TAG: periods[0], RANGE_END_TAG: periods[-1]}
 
 
@@ -99,19 +114,19 @@ def build_sensors(
         store.due.reclaim_expired()
         wake_uncertain(store, now)
         flows = {work.flow for work in store.due.pending()}
-        requests = []
+        requests, first = [], first_month(connection)
         if FLOW in flows and _running(context.instance, payments) < PAYMENT_RUNS:
             request_id = uuid.uuid4().hex
-            work = store.due.request(request_id, [FLOW])
-            today = now.astimezone(ZoneInfo(connection.timezone)).date()
-            tags = payment_tags(store, work, request_id, "due sensor", today)
-            requests.append(dg.RunRequest(run_key=request_id, job_name=payments, tags=tags))
+            if work := store.due.request(request_id, [FLOW]):
+                today = now.astimezone(ZoneInfo(connection.timezone)).date()
+                tags = payment_tags(store, work, request_id, "due sensor", first, today)
+                requests.append(dg.RunRequest(run_key=request_id, job_name=payments, tags=tags))
         others = sorted(flows - {FLOW})
         if others and _running(context.instance, months) < 1:
             request_id = uuid.uuid4().hex
-            work = store.due.request(request_id, others)
-            tags = delta_tags(work, request_id, "due sensor", f"{connection.start_date:%Y-%m}")
-            requests.append(dg.RunRequest(run_key=request_id, job_name=months, tags=tags))
+            if work := store.due.request(request_id, others):
+                tags = delta_tags(work, request_id, "due sensor", first)
+                requests.append(dg.RunRequest(run_key=request_id, job_name=months, tags=tags))
         if not requests:
             return dg.SkipReason("waits for the runs that are under way" if flows else "nothing is due")
         return dg.SensorResult(run_requests=requests)
