@@ -26,6 +26,7 @@ from jdebill_pipelines.bill.listing import PAGE_SIZE, Page, Query, changes, deco
 from jdebill_pipelines.bill.models import (
     Account,
     AccountIn,
+    BankAccount,
     Bill,
     BillIn,
     BillPatch,
@@ -40,9 +41,11 @@ from jdebill_pipelines.bill.models import (
     VendorCreditIn,
     VendorIn,
     VendorPatch,
+    with_bank_account,
 )
 from jdebill_pipelines.bill.ports import CallGate, SessionCache
 from jdebill_pipelines.bill.windows import list_parallel
+from jdebill_pipelines.transport.errors import NotFound
 
 M = TypeVar("M", bound=Identified)
 T = TypeVar("T", bound=Identified | Payment)
@@ -172,11 +175,30 @@ class Creating(Listed[T], Generic[T, I]):
         return bulk.match(new, made, self.keys)
 
 
+def _read_bank_account(body: bytes) -> BankAccount:
+    return codec.decode(body, BankAccount)
+
+
 class Vendors(Creating[Vendor, VendorIn], Restorable[Vendor], Scanned[Vendor]):
     """``/v3/vendors``."""
 
     bulk_limit = BULK_LIMITS["vendors"]
     keys = bulk.VENDOR_KEYS
+
+    def whole(self, id: str) -> Vendor:
+        """One vendor with where it is paid: BILL documents the bank account of a vendor in a call of its own.
+
+        Raises:
+            NotFound: no such id (``BDC_1205``).
+        """
+        vendor = self.get(id)
+        if not vendor.hides_where_it_is_paid:
+            return vendor
+        try:
+            account = self._caller.call("GET", self._one(id, "/bank-account"), read=_read_bank_account)
+        except NotFound:
+            return vendor
+        return with_bank_account(vendor, account)
 
     def patch(self, id: str, change: VendorPatch) -> Vendor:
         """Change some members. Bank details cannot be changed so."""

@@ -24,20 +24,37 @@ def refresh_vendors(ctx: StepContext) -> int:
     """Mirror the vendors, archived ones too: all of them in a full run, else what changed. Returns how many were read.
 
     A list row may be thinner than the vendor. Where no row shows an address or tax details, the vendors that no
-    supplier holds yet are read one by one: matching must not take "not shown" for "has none".
+    supplier holds yet are read one by one: matching must not take "not shown" for "has none". So are changed vendors
+    whose row does not show where they are paid, before the mirror takes the row: a new bank account must be seen.
     """
     client, since = ctx.bill(), _since(ctx, "vendors")
     if since is not None:
         rows = list(client.vendors.list_changed(since))
-        ctx.store.mirror.put("vendors", rows, run_id=ctx.run_id, seen_at=ctx.now)
     else:
         rows = [row for batch in client.vendors.list_all_parallel() for row in batch]
+    linked = {link.remote_id for link in ctx.store.links.all("vendor").values()}
+    unknown = {row.id for row in _thin(rows) if row.id not in linked} | _perhaps_paid_elsewhere(ctx, rows)
+    rows = [client.vendors.whole(row.id) if row.id in unknown else row for row in rows]
+    if since is not None:
+        ctx.store.mirror.put("vendors", rows, run_id=ctx.run_id, seen_at=ctx.now)
+    else:
         ctx.store.mirror.replace("vendors", rows, run_id=ctx.run_id, seen_at=ctx.now)
-    known = {link.remote_id for link in ctx.store.links.all("vendor").values()}
-    whole = [client.vendors.get(row.id) for row in _thin(rows) if row.id not in known]
-    if whole:
-        ctx.store.mirror.put("vendors", whole, run_id=ctx.run_id, seen_at=ctx.now, source="get")
     return len(rows)
+
+
+def _perhaps_paid_elsewhere(ctx: StepContext, rows: list[Vendor]) -> set[str]:
+    """Vendors that changed since they were mirrored and whose row leaves out how or where they are paid."""
+    hidden = [row for row in rows if row.hides_where_it_is_paid]
+    if not hidden:
+        return set()
+    mirrored = ctx.store.mirror.read("vendors", where={"id": [row.id for row in hidden]}, columns=("id", "raw"))
+    known = {row["id"]: convert(row["raw"], Vendor) for row in mirrored}
+    return {row.id for row in hidden if not _is_known(known.get(row.id), row)}
+
+
+def _is_known(known: Vendor | None, row: Vendor) -> bool:
+    # An account that no call shows (the vendor keeps it in BILL's network) is not asked for again and again.
+    return known is not None and known.payment_information is not None and known.updated_time == row.updated_time
 
 
 def refresh_classifications(ctx: StepContext, kind: str) -> int:

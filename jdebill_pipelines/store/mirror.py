@@ -189,6 +189,8 @@ class Mirror(Part):
             "WHERE t.connection = :connection AND t.id = l.id AND t.seen_at > :seen_at",
             **values,
         )
+        if kind == "vendors":
+            self.run(tx, _KEEP_VENDOR_PARTS)
         changed = self.run(
             tx,
             f"SELECT count(*) FROM listed l LEFT JOIN {target} t ON t.connection = :connection AND t.id = l.id "
@@ -240,7 +242,25 @@ SELECT :connection, l.id, coalesce(l.raw->>'singleStatus', ''), coalesce(l.raw->
 FROM listed l ORDER BY l.raw->>'updatedTime', l.id
 ON CONFLICT ON CONSTRAINT uq_bill_payment_status_history_observation DO NOTHING
 """
-# A row that leaves a part out (lists may be thinner than single objects) says nothing about it.
+# A row that leaves a part out (lists may be thinner than single objects) says nothing about it: what was known stays,
+# or a change behind such a row would be lost. It may also leave out the bank account of a vendor that has one; seeing
+# that for the first time is no change. What was known of the payment is as old as its last reading: so is the time.
+_KEEP_VENDOR_PARTS = """
+UPDATE listed l SET raw = l.raw || k.parts || CASE WHEN k.parts ? 'paymentInformation' THEN k.times ELSE '{}' END
+FROM (
+  SELECT n.id, jsonb_strip_nulls(jsonb_build_object('updatedTime', t.raw->'updatedTime')) AS times,
+    jsonb_object_agg(p.part, CASE WHEN jsonb_typeof(n.raw->p.part) = 'object'
+      THEN (n.raw->p.part) || jsonb_build_object('bankAccount', a.old) ELSE t.raw->p.part END) AS parts
+  FROM listed n JOIN jdebill.bill_vendors t ON t.connection = :connection AND t.id = n.id
+  CROSS JOIN LATERAL (SELECT nullif(t.raw#>'{paymentInformation,bankAccount}', 'null') AS old,
+    nullif(n.raw#>'{paymentInformation,bankAccount}', 'null') AS new,
+    coalesce(n.raw->>'bankAccountStatus', '') NOT IN ('', 'NO_ACCOUNT', 'UNDEFINED') AS has_one) AS a
+  CROSS JOIN (VALUES ('address'), ('paymentInformation'), ('additionalInfo')) AS p(part)
+  WHERE jsonb_typeof(t.raw->p.part) = 'object' AND (coalesce(n.raw->p.part, 'null') = 'null'
+    OR p.part = 'paymentInformation' AND a.has_one AND a.old IS NOT NULL AND a.new IS NULL)
+  GROUP BY n.id, t.raw->'updatedTime'
+) AS k WHERE l.id = k.id
+"""
 _PUT_VENDOR_CHANGES = """
 INSERT INTO jdebill.bill_vendor_changes (connection, vendor_id, field, before, after, updated_time, run_id)
 SELECT :connection, l.id, c.field, c.before, c.after, coalesce(l.raw->>'updatedTime', ''), :run_id
@@ -259,7 +279,10 @@ CROSS JOIN LATERAL (VALUES
   ('tax_id', 'additionalInfo', t.raw#>'{additionalInfo,taxId}', l.raw#>'{additionalInfo,taxId}', '', '')
 ) AS e(field, part, old, new, old_shown, new_shown)
 CROSS JOIN LATERAL (SELECT e.field, coalesce(e.old_shown, '') AS before, coalesce(e.new_shown, '') AS after) AS c
-WHERE t.raw ? e.part AND l.raw ? e.part AND nullif(e.old, 'null') IS DISTINCT FROM nullif(e.new, 'null')
+WHERE t.raw->e.part <> 'null' AND l.raw->e.part <> 'null'
+AND nullif(e.old, 'null') IS DISTINCT FROM nullif(e.new, 'null')
+AND NOT (e.field = 'bank_account' AND nullif(e.old, 'null') IS NULL
+  AND coalesce(t.raw->>'bankAccountStatus', '') NOT IN ('', 'NO_ACCOUNT', 'UNDEFINED'))
 ORDER BY l.id, c.field
 """
 _RECORD = """

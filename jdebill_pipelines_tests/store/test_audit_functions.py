@@ -69,7 +69,7 @@ def test_a_time_without_microseconds_hashes_too(engine: Engine) -> None:
 
 
 def test_vendor_changes_are_kept(engine: Engine) -> None:
-    """A new bank account and a new address are noted once, masked; a thinner row says nothing."""
+    """A new bank account and a new address are noted once, masked; a thinner row says nothing and hides nothing."""
     store = Store(engine, "acme")
 
     def put(account: str | None, line1: str = "1 Main St", **more: Any) -> None:
@@ -88,5 +88,6 @@ def test_vendor_changes_are_kept(engine: Engine) -> None:
     assert [tuple(row) for row in rows] == [
         ("bank_account", "", "*6789"),
         ("address", "1 Main St", "2 Main St"),
+        ("bank_account", "*6789", "*4321"),
         ("bank_account", "*4321", "*4444"),
     ]

@@ -14,10 +14,11 @@ from jdebill_pipelines.audit.model import Column, Procedure, Rule, Section, Shap
 NEAR_DAYS = 14
 
 # Upper case; leading zeros of every group of digits, separators, and the words for "invoice" in front go; letters that
-# are typed for digits become digits.
+# are typed for digits become digits. A zero in front may be typed as O (OO42 is 0042); an O in a word (PO42) is none.
 NORMALISED = r"""translate(regexp_replace(regexp_replace(regexp_replace(regexp_replace(upper({number}),
-  '(^|[^0-9])0+([0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g'),
-  '^(INVOICE|INVOIC|INV|RECHNUNG|FACTURE|FACTURA|BILL|NUMBER|NO|NR)+([0-9])', '\2'), '^0+', ''), 'OIL', '011')"""
+  '(^|[^A-Z0-9]|[A-HJKMNP-Z](?=0))[0O]+([OIL]*[0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g'),
+  '^(INVOICE|INVOIC|INV|RECHNUNG|FACTURE|FACTURA|BILL|NUMBER|NO|NR)+([OIL]*[0-9])', '\2'),
+  '^[0O]+(?![A-HJKMNP-Z])', ''), 'OIL', '011')"""
 
 # Every voucher that stands, and every bill in BILL that none of ours is.
 _INVOICES = f"""
@@ -76,9 +77,9 @@ INVOICES = Procedure(
     objective="Occurrence: each supplier invoice is entered, and paid, once.",
     method=(
         "Vouchers (F0411) of all periods up to the cut-off, and bills that were typed into BILL, are compared per "
-        "supplier: the same number; the same number without case, separators, leading zeros, words for invoice, and "
-        "letters typed for digits (O 0, I L 1); and the same amount and currency with invoice dates at most "
-        f"{NEAR_DAYS} days apart. A pair belongs to the period of its later document."
+        "supplier: the same number; the same number without case, separators, leading zeros (also typed as O), words "
+        "for invoice, and letters typed for digits (O 0, I L 1); and the same amount and currency with invoice dates "
+        f"at most {NEAR_DAYS} days apart. A pair belongs to the period of its later document."
     ),
     population=f"WITH {_INVOICES} SELECT count(*) FROM invoice WHERE entered_for BETWEEN :first AND :last",
     query=f"""

@@ -141,10 +141,10 @@ VENDOR_CHANGES = Procedure(
     title="Vendors whose bank account or address changed, and the first payment after it",
     objective="Authorisation: a change of where the money goes was checked with the vendor before paying.",
     method=(
-        "Changes of vendors in BILL between two readings of ours, at the time that BILL gives them; account numbers "
-        "are stored masked. A changed bank account is an exception until somebody has noted that it was confirmed with "
-        "the vendor; with it stands the first payment that was created after it. Bank accounts are kept in BILL only: "
-        "the integration never writes one."
+        "Changes of vendors in BILL between two readings of ours, at the time that BILL gives them; of account numbers "
+        "the last four digits and a fingerprint are kept. A changed bank account is an exception until somebody has "
+        "noted that it was confirmed with the vendor; with it stands the first payment that was created after it. Bank "
+        "accounts are kept in BILL only: the integration never writes one."
     ),
     population=f"WITH {_CHANGES} SELECT count(*) FROM of_period",
     query=f"""

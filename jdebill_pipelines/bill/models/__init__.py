@@ -43,10 +43,13 @@ from jdebill_pipelines.bill.models.vendor_credits import (
 from jdebill_pipelines.bill.models.vendors import (
     AdditionalInfo,
     Balance,
+    BankAccount,
+    PaidTo,
     PaymentInformation,
     Vendor,
     VendorIn,
     VendorPatch,
+    with_bank_account,
 )
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "Address",
     "Approver",
     "Balance",
+    "BankAccount",
     "Bill",
     "BillIn",
     "BillLine",
@@ -75,6 +79,7 @@ __all__ = [
     "Invoice",
     "LoginAnswer",
     "Moment",
+    "PaidTo",
     "Payment",
     "PaymentInformation",
     "Received",
@@ -90,4 +95,5 @@ __all__ = [
     "VendorIn",
     "VendorPatch",
     "VoidInfo",
+    "with_bank_account",
 ]

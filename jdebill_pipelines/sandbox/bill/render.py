@@ -20,11 +20,13 @@ THIN_CREDIT = frozenset({"description", "vendorCreditLineItems", "usage"})
 
 
 def vendor(organization: Organization, record: Record) -> Json:
-    """A vendor with its open balance; the tax id is masked when the switch says so."""
+    """A vendor with its open balance; switches mask the tax id and leave out the bank account."""
     body = dict(record.body)
     info = body.get("additionalInfo")
     if info and "taxId" in info and organization.switches.tax_id_masked:
         body["additionalInfo"] = {**info, "taxId": "*" * (len(info["taxId"]) - 4) + info["taxId"][-4:]}
+    if "paymentInformation" in body and not organization.switches.vendor_shows_bank_account:
+        body["paymentInformation"] = {k: v for k, v in body["paymentInformation"].items() if k != "bankAccount"}
     changed = record.hidden.get("balance_changed", record.created)
     body["balance"] = {"amount": record.hidden.get("balance", ZERO), "lastUpdatedDate": stamp(changed)}
     times = {name: body.pop(name) for name in ("createdTime", "updatedTime")}

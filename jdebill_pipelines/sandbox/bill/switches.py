@@ -86,6 +86,7 @@ class Switches:
     strict_members: bool = False
     amounts_as_text: bool = False
     tax_id_masked: bool = False
+    vendor_shows_bank_account: bool = True  # else only its own call does
     bill_payments_member: bool = True
     bulk_order_shuffled: bool = False
     bulk_errors: str = "rollback"

@@ -1,0 +1,1 @@
+"""What the audit finds, held against faults that were planted."""
