@@ -62,6 +62,24 @@ def test_flipping_any_bits_of_any_byte_is_detected_and_named(month_pack: Path, p
         (pack / path).write_bytes(body)
 
 
+def test_bytes_of_every_file_are_covered(month_pack: Path, pack: Path) -> None:
+    """Every file of the pack, first, last and spread over it: one bit of one byte, and the file is named.
+
+    Only of a pair that contradicts itself nobody can say which half was changed: manifest and signature.
+    """
+    files = [p for p in month_pack.rglob("*") if p.is_file()]
+    kinds = {p.suffix for p in files}
+    assert kinds == {".html", ".xlsx", ".csv", ".sql", ".json", ".sig", ".pem", ".txt"}
+    for file in files:
+        path, body = file.relative_to(month_pack).as_posix(), file.read_bytes()
+        assert body, path
+        for at in {*range(0, len(body), max(1, len(body) // 12)), len(body) - 1}:
+            (pack / path).write_bytes(body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :])
+            assert first(pack)[0] == (MANIFEST if path == SIGNATURE else path), (path, at)
+        (pack / path).write_bytes(body)
+    assert verify_pack(pack).ok
+
+
 def test_missing_extra_cut_and_swapped_files_are_named(pack: Path) -> None:
     """One after the other, each repaired before the next."""
     table = pack / "csv" / "tie_out.csv"

@@ -69,24 +69,6 @@ def test_database_refuses_changes(store: Store, change: str) -> None:
     assert "append-only" in str(refused.value)
 
 
-COLUMNS = [
-    "at",
-    "event",
-    "kind",
-    "natural_key",
-    "remote_id",
-    "run_id",
-    "asset_key",
-    "period",
-    "actor",
-    "request_digest",
-    "response_digest",
-    "body",
-    "prev_hash",
-    "hash",
-]
-
-
 def tamper(store: Store, *statements: str) -> None:
     """Change the journal as somebody with all rights would: past the trigger."""
     with store.engine.begin() as connection:
@@ -94,24 +76,6 @@ def tamper(store: Store, *statements: str) -> None:
         for statement in statements:
             connection.execute(sa.text(statement))
         connection.execute(sa.text("ALTER TABLE jdebill.journal ENABLE TRIGGER USER"))
-
-
-def test_change_of_any_column_names_the_entry(store: Store) -> None:
-    """Each column of entry 4 in turn is changed past the trigger: verification names entry 4 every time."""
-    fill(store)
-    for column in COLUMNS:
-        value = {"at": "at + interval '1 microsecond'", "body": "body || '{\"amount\": 1}'"}.get(
-            column, f"{column} || '0'"
-        )
-        tamper(
-            store,
-            "CREATE TABLE keep AS TABLE jdebill.journal",
-            f"UPDATE jdebill.journal SET {column} = {value} WHERE seq = 4",
-        )
-        result = store.journal.verify()
-        assert (result.ok, result.first_broken, result.entries) == (False, 4, 3), column
-        tamper(store, "DELETE FROM jdebill.journal", "INSERT INTO jdebill.journal TABLE keep", "DROP TABLE keep")
-        assert store.journal.verify().ok
 
 
 @pytest.mark.parametrize(
@@ -124,10 +88,24 @@ def test_change_of_any_column_names_the_entry(store: Store) -> None:
         ("UPDATE jdebill.journal_heads SET seq = 5", 6, "recorded end"),
         ("UPDATE jdebill.journal_heads SET hash = repeat('a', 64)", 6, "recorded end"),
         ("UPDATE jdebill.journal SET seq = CASE seq WHEN 2 THEN 20 ELSE seq END", 2, "missing"),
+        (
+            "UPDATE jdebill.journal SET seq = seq + 100 WHERE seq IN (2, 3); "
+            "UPDATE jdebill.journal SET seq = 105 - seq WHERE seq > 100",
+            2,
+            "continue",
+        ),
+        (
+            "CREATE TEMP TABLE x AS SELECT * FROM jdebill.journal WHERE seq = 6; UPDATE x SET seq = 7; "
+            "INSERT INTO jdebill.journal TABLE x",
+            7,
+            "continue",
+        ),
     ],
 )
-def test_removed_entries_are_named(store: Store, statement: str, broken: int, reason: str) -> None:
-    """Rows taken out in the middle, at the start or at the end, or a forged end: the first wrong number is named."""
+def test_removed_and_moved_entries_are_named(store: Store, statement: str, broken: int, reason: str) -> None:
+    """Rows taken out at the start, in the middle or at the end, changed about or added, or a forged end: the first
+    wrong number is named.
+    """
     fill(store)
     tamper(store, statement)
     result = store.journal.verify()

@@ -86,11 +86,14 @@ def _check_signature(
 ) -> tuple[list[Problem], bool | None]:
     try:
         key = bytes.fromhex(manifest.signing.public_key)
+    except ValueError as error:
+        return [Problem(MANIFEST, "changed", f"the key that it names is none: {error}")], None
+    try:
         signature = (folder / SIGNATURE).read_bytes()
     except FileNotFoundError:
         return [Problem(SIGNATURE, "missing", "the manifest has no signature")], None
-    except (OSError, ValueError) as error:
-        return [Problem(SIGNATURE, "unreadable", f"the signature or its key cannot be read: {error}")], None
+    except OSError as error:
+        return [Problem(SIGNATURE, "unreadable", error.strerror or type(error).__name__)], None
     if not is_signed(key, body, signature):
         detail = f"{MANIFEST} or {SIGNATURE} is not what was signed with the key {key.hex()}"
         return [Problem(MANIFEST, "not signed", detail)], None
