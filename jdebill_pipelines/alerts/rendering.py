@@ -34,7 +34,7 @@ def render(connection: str, subject: str, content: AlertContent, *, suppressed: 
         subject: one line.
         content: the rest.
         suppressed: alerts of the same cause that were not sent since the last one.
-        ui_url: address of the Dagster UI, for the link to the run.
+        ui_url: address of the Dagster UI, for the link to the run, or to the page where there is none.
     """
     parts = [_line(content.what)]
     about = [("Where", f"{connection}: {content.where}" if content.where else connection), ("Owner", content.owner)]
@@ -47,8 +47,8 @@ def render(connection: str, subject: str, content: AlertContent, *, suppressed: 
         parts.append("\n".join([head, *(f"- {_row(row)}" for row in shown)]))
     if content.fix:
         parts.append(f"What to do: {_line(content.fix)}")
-    if content.run_id:
-        parts.append(f"Run: {(ui_url or DEFAULT_UI_URL).rstrip('/')}/runs/{content.run_id}")
+    address = (ui_url or DEFAULT_UI_URL).rstrip("/")
+    parts.append(f"Run: {address}/runs/{content.run_id}" if content.run_id else f"Dagster: {address}")
     if suppressed:
         times = "once" if suppressed == 1 else f"{suppressed} times"
         parts.append(f"The same happened {times} more since the last alert of this cause.")

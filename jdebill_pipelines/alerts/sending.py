@@ -31,12 +31,16 @@ from jdebill_pipelines.store.alerts import QueuedAlert
 from jdebill_pipelines.store.store import Store
 
 # A sender works within a sensor's tick, which is ended from outside after a minute.
-MOST_SECONDS = 35.0
+MOST_SECONDS = 25.0
 MOST_ALERTS = 10
 _CHANNEL = "channel"
 _SUPPRESSED = "suppressed"
 _URLS = re.compile(r"[\s,]+(?=[a-zA-Z][a-zA-Z0-9+.-]*://)")
 _SHORTEST_SECRET = 4
+_OVERFLOW = re.compile(r"[?&]overflow=", re.IGNORECASE)
+# What takes less at once (text messages) or rings for each piece (pagers) gets the beginning of an alert.
+_WORTH_SPLITTING = 500
+_PAGERS = re.compile(r"(pagerduty|pagertree|opsgenie|splunk|victorops|signl4)://", re.IGNORECASE)
 
 log = logging.getLogger("jdebill.alerts")
 
@@ -76,7 +80,7 @@ def channels_of(connection: Connection, env: Mapping[str, str] | None = None) ->
     """
     variable = connection.alerts.urls_env
     text = ((os.environ if env is None else env).get(variable, "") if variable else "").strip(", \t\r\n")
-    urls = [url for url in _URLS.split(text) if url]
+    urls = dict.fromkeys(url for url in _URLS.split(text) if url)
     return [
         Channel(
             label=f"{number} ({url.partition('://')[0].lower() if '://' in url else 'no URL'})",
@@ -95,8 +99,14 @@ def send(channel: Channel, message: Message) -> str:
         try:
             _load_kinds()
             sender = apprise.Apprise()
-            if not sender.add(channel.url):
+            service = sender.instantiate(channel.url)
+            if not isinstance(service, apprise.NotifyBase):
                 return "this is no URL that apprise knows"
+            if _OVERFLOW.search(channel.url) is None:
+                # Apprise would send a text that is too long as it is, and the service would refuse it every time.
+                whole = service.body_maxlen >= _WORTH_SPLITTING and not _PAGERS.match(channel.url)
+                service.overflow_mode = apprise.OverflowMode.SPLIT if whole else apprise.OverflowMode.TRUNCATE
+            sender.add(service)
             done = sender.notify(body=message.text, title=message.title, body_format=apprise.NotifyFormat.TEXT)
         except Exception as error:  # noqa: BLE001 - no channel may end a sensor or a run, whatever its library raises
             return f"{type(error).__name__}"
@@ -148,7 +158,7 @@ def deliver(
         failed += len(problems)
         reached = len(_wanted(alert, channels)) - len(problems)
         if reached > 0:
-            store.alerts.sent(alert.id)
+            store.alerts.sent(alert.id, told=alert.suppressed)
             sent += 1
         elif problems and store.alerts.failed(alert.id, "; ".join(problems)):
             log.warning("%s: alert %d was not sent: %s", connection.name, alert.id, "; ".join(problems))

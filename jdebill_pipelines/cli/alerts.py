@@ -24,9 +24,10 @@ def alerts() -> None:
 @click.argument("name")
 @json_option
 def test(name: str, as_json: bool) -> int:
-    """Send a test alert through every channel. Exit code 3 when one of them fails.
+    """Send a test alert through every channel, now. Exit code 3 when one of them fails.
 
-    The channels are apprise URLs, separated by blanks, in the environment variable that alerts.urls_env names.
+    The channels are apprise URLs, separated by blanks, in the environment variable that alerts.urls_env names. The
+    daemon sends the real alerts: it needs the same variable. JDEBILL_UI_URL is where the links in alerts lead.
     """
     from jdebill_pipelines.alerts.rendering import UI_VARIABLE, render
     from jdebill_pipelines.alerts.sending import channels_of, send

@@ -64,6 +64,13 @@ def enter(settings: Settings) -> None:
     os.environ.update(wanted)
 
 
+def address_of(host: str, port: int) -> str:
+    """The address of the page as this machine reaches it."""
+    shown = f"[{host}]" if ":" in host else host
+    local = "127.0.0.1" if host in ("0.0.0.0", "::") else shown  # noqa: S104 - asked for by the caller
+    return f"http://{local}:{port}"
+
+
 def start(children: Children, *, host: str, port: int, workspace: Path = WORKSPACE) -> str:
     """Start webserver and daemon and wait until the page answers.
 
@@ -84,8 +91,6 @@ def start(children: Children, *, host: str, port: int, workspace: Path = WORKSPA
     page = ["-h", host, "-p", str(port), "-w", str(workspace)]
     children.start("webserver", [str(programs / "dagster-webserver"), *page])
     children.start("daemon", [str(programs / "dagster-daemon"), "run", "-w", str(workspace)])
-    shown = f"[{host}]" if ":" in host else host
-    local = "127.0.0.1" if host in ("0.0.0.0", "::") else shown  # noqa: S104 - asked for by the caller
-    address = f"http://{local}:{port}"
+    address = address_of(host, port)
     children.wait_for(lambda: answers(f"{address}/server_info"), "the Dagster page", _START_SECONDS)
     return address

@@ -44,6 +44,7 @@ def up(host: str, port: int, receiver_host: str, receiver_port: int, workspace: 
     The receiver is a process of its own: nothing but its /webhooks/ belongs on the internet, behind a proxy with a
     certificate. Ctrl-C stops everything that was started; so does the end of any of them.
     """
+    from jdebill_pipelines.alerts.rendering import UI_VARIABLE
     from jdebill_pipelines.store.engine import migrate
 
     settings = Settings.from_environment()
@@ -59,7 +60,9 @@ def up(host: str, port: int, receiver_host: str, receiver_port: int, workspace: 
             migrate(settings.database_url)
         settings = with_database(settings)
         dagster_home.prepare(settings)
-        with Children(settings.home / "logs", dagster_home.environment(settings)) as children:
+        # Links in alerts lead to the page, unless people know it by another address.
+        given = {UI_VARIABLE: dagster_home.address_of(host, port), **dagster_home.environment(settings)}
+        with Children(settings.home / "logs", given) as children:
             events = missing
             if not missing:
                 events = f"{receiver.start(children, host=receiver_host, port=receiver_port)}/webhooks/NAME"

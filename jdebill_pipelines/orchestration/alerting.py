@@ -6,7 +6,7 @@ Open-source Dagster alerts on nothing by itself: a failed check that is not bloc
 # No postponed annotations here: Dagster reads the context's annotation as it stands.
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import dagster as dg
@@ -20,6 +20,10 @@ from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration import run_records
 from jdebill_pipelines.orchestration.assets import OWNERS
 from jdebill_pipelines.orchestration.keys import CONNECTION_TAG, safe_name
+from jdebill_pipelines.orchestration.running import months_of
+from jdebill_pipelines.steps import bill_drafts, jde_senders, vendors
+from jdebill_pipelines.steps.posting_drafts import PAYMENT_STATE
+from jdebill_pipelines.steps.posting_readback import GATES
 from jdebill_pipelines.steps.runtime import Runtime
 from jdebill_pipelines.store.quarantine import REFUSED, HeldRow
 from jdebill_pipelines.store.runs import RunStatus
@@ -29,6 +33,14 @@ WILL_RETRY_TAG = "dagster/will_retry"
 # What `metadata.of_check` calls things.
 _ROWS, _TOTAL, _HELD = "failures", "failing rows", "documents held"
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
+# The checks that show what is in the quarantine.
+_STATES = ("sync/posting_drafts", "payments_need_no_person")
+_READBACK = ("jde/postings", "posting_matches_jde")
+_VERDICTS = {
+    vendors.GATE: ("sync/vendor_map", "suppliers_are_complete"),
+    bill_drafts.GATE: ("sync/bill_drafts", "rows_are_valid"),
+    jde_senders.GATE: ("sync/posting_drafts", "rows_are_valid"),
+}
 _GATE_OWNER = "team:accounts-payable"
 _ENDED: dict[dg.DagsterRunStatus, RunStatus] = {
     dg.DagsterRunStatus.SUCCESS: "succeeded",
@@ -40,12 +52,16 @@ _ATTEMPTS, _PAUSE_SECONDS = 3, 2.0
 
 
 def build_alert_sensors(connection: Connection, runtime: Runtime) -> list[dg.SensorDefinition]:
-    """The sensors of a connection: finished, failed and canceled runs, and the sender of the outbox."""
+    """The sensors of a connection: finished, failed and canceled runs, and the sender of the outbox.
+
+    They look at the runs of all code locations: one that `jdebill sync` made belongs to none.
+    """
     name = safe_name(connection.name)
 
     @dg.run_status_sensor(
         name=f"{name}_alerts_of_finished_runs",
         run_status=dg.DagsterRunStatus.SUCCESS,
+        monitor_all_code_locations=True,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells of failed checks and held documents of runs that succeeded.",
@@ -55,6 +71,7 @@ def build_alert_sensors(connection: Connection, runtime: Runtime) -> list[dg.Sen
 
     @dg.run_failure_sensor(
         name=f"{name}_alerts_of_failed_runs",
+        monitor_all_code_locations=True,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells of failed runs, their failed checks and held documents; not when another attempt follows.",
@@ -65,6 +82,7 @@ def build_alert_sensors(connection: Connection, runtime: Runtime) -> list[dg.Sen
     @dg.run_status_sensor(
         name=f"{name}_alerts_of_canceled_runs",
         run_status=dg.DagsterRunStatus.CANCELED,
+        monitor_all_code_locations=True,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells of canceled runs.",
@@ -109,8 +127,8 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str, connection: str) ->
                 name=evaluation.check_name,
                 summary=evaluation.description or "",
                 severity=evaluation.severity.value,
-                owner=", ".join(OWNERS.get(asset.split("/", 1)[0], [causes.ENGINEERS])),
-                rows=[dict(r.data) for r in table.records] if isinstance(table, dg.TableMetadataValue) else [],
+                owner=_owner(asset, evaluation.check_name, metadata),
+                rows=_rows(table) if isinstance(table, dg.TableMetadataValue) else [],
                 total=total if isinstance(total, int) else 0,
                 facts={label: str(value) for label, value in metadata.items()},
             )
@@ -118,17 +136,44 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str, connection: str) ->
     return found
 
 
-def newly_held(store: Store, run_id: str, checks: Sequence[FailedCheck]) -> dict[str, list[HeldRow]]:
+def newly_held(store: Store, run: dg.DagsterRun, checks: Sequence[FailedCheck]) -> dict[str, list[HeldRow]]:
     """What a run put into the quarantine and no failed check of it shows, by gate."""
+    failed, months = {(check.asset, check.name) for check in checks}, months_of(run.tags)
+    judged: dict[str, set[tuple[str, str]]] = {}
     found: dict[str, list[HeldRow]] = {}
-    shown_by_check = any(_HELD in check.facts for check in checks)
     for row in store.quarantine.open():
-        if row.run_id == run_id:
+        if row.run_id != run.run_id:
+            continue
+        if row.gate not in judged:
+            # A delta run may judge other months than its own; its checks show its own.
+            periods = months if months and row.period else None
+            judged[row.gate] = {(r["kind"], r["document"]) for r in store.verdicts.failing(row.gate, periods=periods)}
+        if _shown_by(row, judged[row.gate]) not in failed:
             found.setdefault(row.gate, []).append(row)
-    for gate in list(found) if shown_by_check else ():
-        judged = {(row["kind"], row["document"]) for row in store.verdicts.failing(gate)}
-        found[gate] = [r for r in found[gate] if r.rule == REFUSED or (r.kind, r.natural_key) not in judged]
-    return {gate: rows for gate, rows in found.items() if rows}
+    return found
+
+
+def _shown_by(row: HeldRow, judged: Set[tuple[str, str]]) -> tuple[str, str] | None:
+    """The check that fails because of a row of the quarantine; None when there is none, as for a refusal."""
+    if row.rule == PAYMENT_STATE:
+        return _STATES
+    if row.rule == REFUSED:
+        return None
+    if row.gate in GATES.values():
+        return _READBACK
+    return _VERDICTS.get(row.gate) if (row.kind, row.natural_key) in judged else None
+
+
+def _rows(table: dg.TableMetadataValue) -> list[dict[str, Any]]:
+    """The rows of a table in the order of its columns; the event log sorts the members of a record."""
+    return [{column.name: row.data.get(column.name) for column in table.schema.columns} for row in table.records]
+
+
+def _owner(asset: str, check: str, metadata: Mapping[str, Any]) -> str:
+    """Whose a failed check is: held documents and payments are for the clerks, all else for the asset's owner."""
+    if _HELD in metadata or (asset, check) == _STATES:
+        return _GATE_OWNER
+    return ", ".join(OWNERS.get(asset.split("/", 1)[0], [causes.ENGINEERS]))
 
 
 def _told(
@@ -149,7 +194,7 @@ def _told(
             alerts += of_run(checks)
             alerts += [
                 causes.quarantine_grew(gate, rows, run.run_id, owner=_GATE_OWNER)
-                for gate, rows in newly_held(store, run.run_id, checks).items()
+                for gate, rows in newly_held(store, run, checks).items()
             ]
             for alert in alerts:
                 offer(store, alert, window_minutes=connection.alerts.window_minutes)
@@ -163,17 +208,17 @@ def _told(
 
 def _failure(context: dg.RunFailureSensorContext, checks: Sequence[FailedCheck]) -> list[Alert]:
     """The alert about a failed run; none when all that failed are checks, which have alerts of their own."""
-    steps, only_checks = [], bool(checks)
+    steps, blocked = [], False
     for event in context.get_step_failure_events():
         error = event.step_failure_data.error
         while error is not None and error.cause is not None:
             error = error.cause
         kind = (error.cls_name if error else None) or "step failure"
         if kind == _CHECK_FAILED:
+            blocked = True
             continue
-        only_checks = False
         steps.append(FailedStep(event.step_key or "", kind, _message(error.message if error else "", kind)))
-    if only_checks:
+    if blocked and checks and not steps:
         return []
     run = context.dagster_run
     return [causes.run_failed(run.job_name, run.run_id, steps, context.failure_event.message or "")]

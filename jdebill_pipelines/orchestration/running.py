@@ -5,6 +5,7 @@ Belongs here: reading run tags and partitions. Does not belong here: what a step
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import dagster as dg
@@ -43,7 +44,11 @@ def step_context(
 
 def periods(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> tuple[str, ...]:
     """The months of the run, in order; none for a snapshot."""
-    tags = context.run.tags
+    return months_of(context.run.tags)
+
+
+def months_of(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """The months that a run's tags name, in order; none for a snapshot."""
     start, end = tags.get("dagster/asset_partition_range_start"), tags.get("dagster/asset_partition_range_end")
     if start and end:
         return month_range(start, end)

@@ -106,7 +106,7 @@ def gate_is_open(ctx: StepContext, gate: str, periods: Sequence[str]) -> CheckOu
             rows += [{"period": period, "reason": reason} for reason in state.reasons]
     return CheckOutcome(
         passed=not rows,
-        summary="; ".join(f"{r['period']}: {r['reason']}" for r in rows[:5]) or "the gate is open",
+        summary="; ".join(": ".join(filter(None, (r["period"], r["reason"]))) for r in rows[:5]) or "the gate is open",
         rows=rows,
         total=len(rows),
     )

@@ -192,7 +192,7 @@ def _tell_of_states(ctx: StepContext, result: StepResult) -> None:
         ]
         content = AlertContent(
             what=f"{len(ids)} payment(s) are {state} in BILL: {decisions[ids[0]].state.meaning}",
-            where=ctx.asset_key,
+            where="bill/payments",
             fix="Look at the payment in BILL; what it means in JD Edwards is in docs/payment-states.md.",
             owner=OWNERS[told],
             rows=rows_of(rows),

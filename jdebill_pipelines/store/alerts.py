@@ -79,10 +79,15 @@ class Alerts(Part):
             taken = self.run(tx, _TAKE, worker=worker, limit=limit, lease=lease_seconds)
             return sorted((QueuedAlert(**row) for row in taken.mappings()), key=lambda alert: alert.id)
 
-    def sent(self, alert_id: int) -> None:
-        """Record that an alert was sent, and open its window."""
+    def sent(self, alert_id: int, *, told: int) -> None:
+        """Record that an alert was sent, and open its window.
+
+        Args:
+            alert_id: as taken.
+            told: how many suppressed ones it told of; what was counted while it was being sent stays counted.
+        """
         with self.scope.transaction() as tx:
-            self.run(tx, _SENT, id=alert_id)
+            self.run(tx, _SENT, id=alert_id, told=told)
 
     def failed(self, alert_id: int, error: str, *, max_attempts: int = MAX_ATTEMPTS) -> bool:
         """Record that sending failed; it is tried again later. Returns False when it was given up."""
@@ -135,10 +140,11 @@ _SENT = """
 WITH told AS (
   UPDATE jdebill.alert_outbox SET state = 'sent', sent_at = clock_timestamp(), lease_until = NULL
   WHERE connection = :connection AND id = :id AND state = 'sending' RETURNING connection, fingerprint, window_minutes)
-INSERT INTO jdebill.alert_windows (connection, fingerprint, opened_at, until)
+INSERT INTO jdebill.alert_windows AS w (connection, fingerprint, opened_at, until)
 SELECT connection, fingerprint, clock_timestamp(), clock_timestamp() + make_interval(mins => window_minutes) FROM told
 ON CONFLICT (connection, fingerprint) DO UPDATE SET
-  opened_at = excluded.opened_at, until = excluded.until, suppressed = 0, last_suppressed_at = NULL
+  opened_at = excluded.opened_at, until = excluded.until, suppressed = greatest(w.suppressed - :told, 0),
+  last_suppressed_at = CASE WHEN w.suppressed > :told THEN w.last_suppressed_at END
 """
 _FAILED = """
 UPDATE jdebill.alert_outbox SET state = CASE WHEN attempts >= :most THEN 'given_up' ELSE 'pending' END,

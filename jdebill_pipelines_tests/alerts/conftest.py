@@ -1,92 +1,43 @@
-"""Real receivers of alerts: an HTTP endpoint and a mail server on loopback ports."""
+"""Receivers of alerts, a store with an outbox, and a connection whose runs are watched."""
 
 from __future__ import annotations
 
-import email
-import email.policy
-import json
-import socket
-import threading
+import os
 from collections.abc import Iterator
-from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
+import dagster as dg
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy.engine import Engine
 
+from jdebill_pipelines.cli import dagster_home
 from jdebill_pipelines.config.connection import AlertConfig, Connection
 from jdebill_pipelines.store.store import Store
+from jdebill_pipelines_tests.alerts.receivers import Endpoint, MailServer
+from jdebill_pipelines_tests.alerts.watch import Watch
+from jdebill_pipelines_tests.cli.conftest import database, home, jdebill
 from jdebill_pipelines_tests.receiver.conftest import connection as any_connection
+from jdebill_pipelines_tests.support.fixtures import (
+    clean_environment,
+    dagster_folder,
+    dagster_template,
+    loop_database,
+    tiny_company,
+    world,
+)
+from jdebill_pipelines_tests.support.world import World
 
+__all__ = [
+    "clean_environment",
+    "dagster_folder",
+    "dagster_template",
+    "database",
+    "home",
+    "jdebill",
+    "loop_database",
+    "tiny_company",
+    "world",
+]
 VARIABLE = "ACME_ALERT_URLS"
-
-
-class Endpoint:
-    """Takes JSON posts; answers with ``status``."""
-
-    def __init__(self) -> None:
-        self.got: list[dict[str, Any]] = []
-        self.asked = 0
-        self.status = 200
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                outer.asked += 1
-                if outer.status == 200:
-                    outer.got.append(json.loads(body))
-                self.send_response(outer.status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"json://127.0.0.1:{self._server.server_address[1]}/token-abcdef/"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
-
-
-class MailServer:
-    """A mail server that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.got: list[EmailMessage] = []
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
-        self._controller.start()
-        self.url = f"mailto://127.0.0.1:{port}?from=jdebill@example.com&to=oncall@example.com&mode=insecure"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
-        """Keep a message."""
-        assert isinstance(envelope.content, bytes)
-        found = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert isinstance(found, EmailMessage)
-        self.got.append(found)
-        return "250 OK"
-
-    def texts(self) -> list[str]:
-        """The plain texts of the messages."""
-        parts = (message.get_body(("plain", "html")) for message in self.got)
-        return [part.get_content() for part in parts if part is not None]
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._controller.stop()
 
 
 @pytest.fixture
@@ -112,6 +63,20 @@ def store(engine: Engine) -> Store:
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Connection:
+def connection() -> Connection:
     """A connection whose channels are in ``ACME_ALERT_URLS``."""
     return any_connection(alerts=AlertConfig(urls_env=VARIABLE, window_minutes=60))
+
+
+@pytest.fixture
+def watch(world: World, endpoint: Endpoint, mail: MailServer) -> Iterator[Watch]:
+    """The tiny company's connection with both channels; the sensors have begun to look."""
+    world.configure(more=f"alerts: {{urls_env: {VARIABLE}, window_minutes: 60}}\n")
+    dagster_home.enter(world.settings)
+    os.environ[VARIABLE] = f"{endpoint.url} {mail.url}"
+    runtime = world.runtime()
+    with dg.DagsterInstance.get() as instance:
+        watched = Watch(world, runtime, instance, endpoint, mail)
+        watched.tick()
+        yield watched
+    runtime.close()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
+import apprise
 import pytest
 import sqlalchemy as sa
 
@@ -13,7 +16,8 @@ from jdebill_pipelines.alerts.sending import Delivered, channels_of, deliver, of
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.domain.alerts import AlertContent
 from jdebill_pipelines.store.store import Store
-from jdebill_pipelines_tests.alerts.conftest import VARIABLE, Endpoint, MailServer
+from jdebill_pipelines_tests.alerts.conftest import VARIABLE
+from jdebill_pipelines_tests.alerts.receivers import Endpoint, MailServer
 from jdebill_pipelines_tests.receiver.conftest import connection as any_connection
 
 
@@ -89,6 +93,50 @@ def test_no_window_opens_before_somebody_was_told(store: Store, connection: Conn
     assert "happened once more" in endpoint.got[0]["message"]
 
 
+def test_what_happens_while_an_alert_is_sent_is_counted(
+    store: Store, connection: Connection, endpoint: Endpoint
+) -> None:
+    """The same cause comes up again between taking an alert and its answer: it is told with the next one."""
+    env = {VARIABLE: endpoint.url}
+    raise_alert(store)
+    raise_alert(store)
+    endpoint.meanwhile = lambda: raise_alert(store)
+    assert deliver(store, connection, env=env) == Delivered(sent=1)
+    assert "happened once more" in endpoint.got[0]["message"]
+    assert [window.suppressed for window in store.alerts.windows()] == [1]
+
+
+def test_mail_server_that_refuses_a_message_is_tried_again_alone(
+    store: Store, connection: Connection, endpoint: Endpoint, mail: MailServer
+) -> None:
+    """The endpoint has its alert once; the mail comes when the server takes it."""
+    env = {VARIABLE: f"{endpoint.url} {mail.url}"}
+    mail.answer = "451 try again later"
+    raise_alert(store)
+    assert deliver(store, connection, env=env, limit=1) == Delivered(sent=1, failed=1)
+    mail.answer = "250 OK"
+    assert deliver(store, connection, env=env) == Delivered(sent=1)
+    assert (len(endpoint.got), len(mail.got)) == (1, 1)
+
+
+def test_long_alert_arrives_whole_where_a_service_takes_less_at_once(
+    store: Store, connection: Connection, endpoint: Endpoint
+) -> None:
+    """Mattermost takes 4000 characters: it comes in pieces, or cut off where the URL says so; named twice it is one."""
+    rows = tuple({"document": f"00001-PV-{n}", "reason": f"{n} ".ljust(590, "x")} for n in range(10))
+    content = AlertContent(what="Look.", rows=rows, total=10, fix="The last words.", run_id="r1")
+    address = endpoint.url.removeprefix("json://").partition("/")[0]
+    url = f"mmost://{address}/aaaaaaaaaaaaaaaaaaaaaaaaaa"
+    for n, channel in enumerate((f"{url} {url}", f"{url}?overflow=truncate")):
+        assert offer(store, Alert(f"x:{n}", "long", content), window_minutes=60)
+        assert deliver(store, connection, env={VARIABLE: channel}) == Delivered(sent=1)
+    *pieces, cut = [post["text"] for post in endpoint.got]
+    assert len(pieces) == 2
+    assert "The last words." in pieces[1]
+    assert all(sum(f"00001-PV-{n};" in piece for piece in pieces) == 1 for n in range(10))
+    assert "The last words." not in cut
+
+
 def test_alert_is_given_up_loudly(
     store: Store, connection: Connection, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,6 +169,14 @@ def test_without_a_channel_alerts_wait(store: Store, connection: Connection, end
     assert deliver(store, connection, env={VARIABLE: "  "}) == Delivered()
     assert channels_of(any_connection(), {}) == []
     assert deliver(store, connection, env={VARIABLE: endpoint.url}) == Delivered(sent=1)
+
+
+def test_urls_of_the_page_are_channels() -> None:
+    """Every kind of channel that docs/alerts.md shows is one that can be sent through."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "alerts.md").read_text("utf-8")
+    urls = re.findall(r"\| `([a-z]+://[^`]+)`", page)
+    assert len(urls) == 6
+    assert [url for url in urls if apprise.Apprise.instantiate(url) is None] == []
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_one_alert_per_cause_and_window_and_the_rest_is_counted(store: Store) ->
     assert (first.subject, first.suppressed, second.fingerprint) == ("3 held", 1, "run:failed")
     assert store.alerts.take("w2") == []
     assert store.alerts.windows() == [], "a window opens when it was sent"
-    store.alerts.sent(first.id)
+    store.alerts.sent(first.id, told=first.suppressed)
     (window,) = store.alerts.windows()
     assert (window.fingerprint, window.suppressed) == ("check:bills", 0)
     assert not store.alerts.offer("check:bills", "5 held", {}, window_minutes=60)
