@@ -134,29 +134,42 @@ def build_sensors(
     @dg.run_status_sensor(
         name=f"{safe_name(name)}_due_done",
         run_status=dg.DagsterRunStatus.SUCCESS,
+        monitored_jobs=list(jobs),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Marks as done what a successful delta run was started for.",
     )
     def done(context: dg.RunStatusSensorContext) -> None:
         run = context.dagster_run
-        if run.job_name in (months, payments) and DUE_TAG in run.tags:
+        if DUE_TAG in run.tags:
             runtime.store(name).due.done(run.run_id)
 
     @dg.run_failure_sensor(
         name=f"{safe_name(name)}_due_failed",
+        monitored_jobs=list(jobs),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Gives back what a failed delta run was started for, with a growing delay.",
     )
     def failed(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
-        if run.job_name in (months, payments) and DUE_TAG in run.tags:
-            reason = str(context.failure_event.message or "the run failed")
+        if DUE_TAG in run.tags:
+            reason = _reason(context)
             for holder in (run.run_id, run.tags[DUE_TAG]):
                 runtime.store(name).due.failed(holder, reason)
 
     return [due, done, failed]
+
+
+def _reason(context: dg.RunFailureSensorContext) -> str:
+    """Why a run failed: what its first failed step raised, not that a step failed."""
+    for event in context.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return f"{event.step_key}: {error.message.strip()}"
+    return str(context.failure_event.message or "the run failed")
 
 
 def _running(instance: dg.DagsterInstance, job: str) -> int:
