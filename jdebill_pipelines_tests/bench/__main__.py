@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from jdebill_pipelines_tests.bench import bills, first_load, landing, measure, report
+from jdebill_pipelines_tests.bench import bills, first_load, landing, latency, measure, receiver_load, report
 from jdebill_pipelines_tests.bench.databases import Databases
 from jdebill_pipelines_tests.bench.report import Section
 
@@ -21,6 +22,8 @@ SCENARIOS: dict[str, Scenario] = {
     "landing": landing.scenario,
     "bills": bills.scenario,
     "first_load": first_load.scenario,
+    "webhook-latency": latency.scenario,
+    "receiver-load": receiver_load.scenario,
 }
 
 
@@ -30,6 +33,8 @@ SCENARIOS: dict[str, Scenario] = {
 @click.option("--strict", is_flag=True, help="Exit code 1 when a target is missed.")
 def main(names: tuple[str, ...], rounds: int, strict: bool) -> None:
     """Measure the product against its peers on the same simulated servers; all scenarios by default."""
+    # Ended from outside it still ends the servers and processes it started.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     console = Console(width=140)
     if not measure.peers_installed():
         raise click.ClickException(f"no {measure.PEERS_PYTHON}: start this by `make bench`, which installs the peers")

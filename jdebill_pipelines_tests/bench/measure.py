@@ -118,6 +118,12 @@ def compare(contenders: Sequence[Contender], *, rounds: int) -> list[Outcome]:
     return outcomes
 
 
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The smallest of the values that so many percent of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
 def peers_installed() -> bool:
     """Whether the peers' environment is there."""
     return PEERS_PYTHON.exists()

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import itertools
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,26 +13,17 @@ from pathlib import Path
 import pytest
 import requests
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
-from jdebill_pipelines.bill.webhook_keys import WebhookKeys
-from jdebill_pipelines.cli.children import free_port
-from jdebill_pipelines.config.vault import Vault
 from jdebill_pipelines.receiver import intake as intake_module
 from jdebill_pipelines.receiver.intake import Busy, Intake
 from jdebill_pipelines.receiver.metrics import Metrics
+from jdebill_pipelines.receiver.server import open_engine
 from jdebill_pipelines.store.engine import create_engine
 from jdebill_pipelines.store.inbox import InboxEvent
 from jdebill_pipelines.store.store import Store
-from jdebill_pipelines_tests.receiver.conftest import KEY, MASTER_KEY, ORGANIZATION, Receiver, event, signed, wait_until
-
-FILE = f"""
-name: acme
-start_date: 2026-01-01
-timezone: UTC
-jde: {{ais_url: "http://127.0.0.1:1/jderest", environment: JDV920, role: "*ALL", companies: ["00001"]}}
-bill: {{api_url: "http://127.0.0.1:1/connect", organization_id: {ORGANIZATION}}}
-sync: {{documents: [vouchers], writeback: {{voucher: none, purchase_order: none, other: none}}}}
-"""
+from jdebill_pipelines_tests.receiver.conftest import Receiver, event, signed, wait_until
+from jdebill_pipelines_tests.receiver.process import ReceiverProcess
 
 
 def test_events_that_arrive_together_share_transactions(receiver: Receiver) -> None:
@@ -114,75 +102,67 @@ def test_refused_event_does_not_take_its_neighbours_with_it(store: Store, monkey
     assert [row.event_id for row in store.inbox.read()] == ["a", "c"]
 
 
-class Process:
-    """`jdebill receiver` as a child process."""
-
-    def __init__(self, folder: Path, database_url: str) -> None:
-        (folder / "acme.yaml").write_text(FILE)
-        self.port = free_port("127.0.0.1", 0, "")
-        self.url = f"http://127.0.0.1:{self.port}"
-        environment = {
-            **os.environ,
-            "JDEBILL_DATABASE_URL": database_url,
-            "JDEBILL_CONNECTIONS_DIR": str(folder),
-            "JDEBILL_HOME": str(folder / "home"),
-            "JDEBILL_MASTER_KEY": base64.b64encode(MASTER_KEY).decode(),
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from jdebill_pipelines.cli.main import main; main()", "receiver", "--port",
-             str(self.port)],
-            env=environment,
-        )  # fmt: skip
-        wait_until(self.answers, seconds=60)
-
-    def answers(self) -> bool:
-        """Whether it is up."""
-        assert self.process.poll() is None, "the receiver ended"
-        try:
-            return requests.get(f"{self.url}/healthz", timeout=5).status_code == 200
-        except requests.ConnectionError:
-            return False
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "terminate"])
 def test_no_answered_event_is_lost_when_the_process_ends_under_load(
     store: Store, database_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Senders post as fast as they can when the process is killed: every event answered 200 is in the inbox."""
-    secret = Vault(MASTER_KEY).encrypt("acme", "webhook", WebhookKeys(security_key=KEY).encode())
-    store.credentials.put("webhook", secret)
-    running = Process(tmp_path, database_url)
+    """Killed while senders post: every event answered 200 is stored. Restarted, all sent again: each is there once."""
+    running = ReceiverProcess(tmp_path, database_url, store)
+    sent: list[str] = []
     answered: list[str] = []
     stop = threading.Event()
 
+    def post(http: requests.Session, event_id: str) -> int:
+        raw = json.dumps(event(event_id)).encode()
+        return http.post(f"{running.url}/webhooks/acme", data=raw, headers=signed(raw), timeout=10).status_code
+
     def send(sender: int) -> None:
         with requests.Session() as http:
-            n = 0
-            while not stop.is_set():
-                n += 1
-                raw = json.dumps(event(f"s{sender}-{n}")).encode()
+            for n in itertools.count():
+                if stop.is_set():
+                    return
+                sent.append(event_id := f"s{sender}-{n}")
                 try:
-                    answer = http.post(f"{running.url}/webhooks/acme", data=raw, headers=signed(raw), timeout=10)
+                    status = post(http, event_id)
                 except requests.RequestException:
                     return
-                if answer.status_code == 200:
-                    answered.append(f"s{sender}-{n}")
+                if status == 200:
+                    answered.append(event_id)
 
     senders = [threading.Thread(target=send, args=(n,)) for n in range(8)]
     for sender in senders:
         sender.start()
     try:
         wait_until(lambda: len(answered) > 150, seconds=30)
-        running.process.send_signal(number)
-        running.process.wait(30)
-    finally:
+        running.end(number)
         stop.set()
-        running.process.kill()
-        running.process.wait(10)
         for sender in senders:
             sender.join(20)
-    assert len(answered) > 150
-    kept = {row.event_id for row in store.inbox.read()}
-    assert set(answered) - kept == set()
-    # What was stored and not answered is at most what was on its way.
-    assert len(kept) - len(answered) <= 8
+        kept = {row.event_id for row in store.inbox.read()}
+        assert len(answered) > 150
+        assert set(answered) - kept == set()
+        # What was stored and not answered is at most what was on its way.
+        assert len(kept) - len(answered) <= 8
+        running.restart()
+        with requests.Session() as http:
+            assert {post(http, event_id) for event_id in sent} == {200}
+    finally:
+        stop.set()
+        running.stop()
+    rows = store.inbox.read()
+    assert sorted(row.event_id for row in rows) == sorted(sent)
+    assert {row.event_id: row.deliveries for row in rows} == {one: 2 if one in kept else 1 for one in sent}
+
+
+def test_answer_waits_for_the_disk_whatever_the_database_has_set(database_url: str, engine: Engine) -> None:
+    """A database that commits asynchronously could forget an answered event: the receiver's own commits wait."""
+    name = sa.make_url(database_url).database
+    for setting, kept in (("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text(f'ALTER DATABASE "{name}" SET synchronous_commit = {setting}'))
+        ours = open_engine(database_url)
+        try:
+            with ours.connect() as connection:
+                assert connection.execute(sa.text("SHOW synchronous_commit")).scalar_one() == kept
+        finally:
+            ours.dispose()
