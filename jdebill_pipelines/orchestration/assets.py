@@ -12,7 +12,7 @@ import dagster as dg
 import jdebill_pipelines
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.orchestration import metadata, run_records
-from jdebill_pipelines.orchestration.catalog import CATALOG, AssetRow
+from jdebill_pipelines.orchestration.catalog import AUDIT_PATH, CATALOG, AssetRow
 from jdebill_pipelines.orchestration.keys import asset_key, pool_name
 from jdebill_pipelines.orchestration.partitions import months
 from jdebill_pipelines.orchestration.running import step_context
@@ -64,8 +64,10 @@ def _asset(row: AssetRow, connection: Connection, runtime: Runtime) -> dg.Assets
         result = row.step(ctx)
         runtime.tell(name, row.path, result)
         run_records.made(ctx, row.path, result)
-        version = dg.DataVersion(result.data_version) if result.data_version else None
-        return dg.MaterializeResult(metadata=metadata.of_result(result), data_version=version)
+        version = result.data_version or ctx.store.contents.version(row.stored, ctx.periods if row.monthly else ())
+        report = asset_key(name, AUDIT_PATH) if row.monthly and row.path != AUDIT_PATH else None
+        found = metadata.of_result(result) | metadata.of_evidence(ctx, report)
+        return dg.MaterializeResult(metadata=found, data_version=dg.DataVersion(version))
 
     return made
 

@@ -12,7 +12,10 @@ from jdebill_pipelines.audit.month_end import month_end
 from jdebill_pipelines.domain import tables as t
 from jdebill_pipelines.domain.tables import JdeTable
 from jdebill_pipelines.steps import bill_drafts, bills, extract, gl, payments, posting_drafts, postings, vendors
+from jdebill_pipelines.steps.bill_drafts import KINDS as DOCUMENTS
 from jdebill_pipelines.steps.context import StepContext, StepResult
+from jdebill_pipelines.steps.jde_senders import KINDS as POSTINGS
+from jdebill_pipelines.store.contents import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class AssetRow:
         system: ``jde`` or ``bill`` when it calls that system: its concurrency pool.
         writes: whether it changes the other side.
         columns: column lineage: column -> (asset path, column) it comes from.
+        holds: what it holds of our database besides ``tables``: makes its data version.
     """
 
     path: str
@@ -40,6 +44,12 @@ class AssetRow:
     system: str = ""
     writes: bool = False
     columns: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    holds: tuple[Stored, ...] = ()
+
+    @property
+    def stored(self) -> tuple[Stored, ...]:
+        """All that it holds of our database."""
+        return (*(Stored(table.staging_name) for table in self.tables), *self.holds)
 
     @property
     def group(self) -> str:
@@ -107,6 +117,7 @@ CATALOG: tuple[AssetRow, ...] = (
         needs=("jde/accounts", "jde/business_units", "jde/vouchers", "jde/purchase_orders"),
         system="bill",
         writes=True,
+        holds=(Stored("bill_accounts"),),
         columns={"number": (("jde/accounts", "F0901.OBJ"), ("jde/accounts", "F0901.SUB"))},
     ),
     AssetRow(
@@ -116,6 +127,7 @@ CATALOG: tuple[AssetRow, ...] = (
         needs=("jde/accounts", "jde/business_units", "jde/vouchers", "jde/purchase_orders"),
         system="bill",
         writes=True,
+        holds=(Stored("bill_departments"),),
         columns={"shortName": (("jde/business_units", "F0006.MCU"),)},
     ),
     AssetRow(
@@ -123,6 +135,7 @@ CATALOG: tuple[AssetRow, ...] = (
         gl.gl_map,
         "Which BILL account and department every JD Edwards account is, and whether each side takes postings.",
         needs=("jde/accounts", "jde/business_units", "bill/accounts", "bill/departments"),
+        holds=(Stored("gl_map"),),
         columns={
             "account": (("jde/accounts", "F0901.AID"), ("bill/accounts", "number")),
             "department": (("jde/business_units", "F0006.MCU"), ("bill/departments", "shortName")),
@@ -134,6 +147,7 @@ CATALOG: tuple[AssetRow, ...] = (
         "Which BILL vendor every supplier is: by tax id, then by name and address; the doubtful ones wait.",
         needs=("jde/suppliers",),
         system="bill",
+        holds=(Stored("vendor_map"),),
         columns={
             "supplier": (("jde/suppliers", "F0401.AN8"),),
             "name": (("jde/suppliers", "F0101.ALPH"), ("jde/suppliers", "F0111.MLNM")),
@@ -148,6 +162,7 @@ CATALOG: tuple[AssetRow, ...] = (
         needs=("sync/vendor_map",),
         system="bill",
         writes=True,
+        holds=(Stored("links", ("vendor",)),),
         columns={
             "name": (("sync/vendor_map", "name"),),
             "additionalInfo.taxId": (("sync/vendor_map", "tax_id"),),
@@ -160,6 +175,7 @@ CATALOG: tuple[AssetRow, ...] = (
         "What every voucher and order of a month would be in BILL, with the verdict on every line.",
         needs=("jde/companies", "jde/vouchers", "jde/purchase_orders", "sync/gl_map", "bill/vendors"),
         monthly=True,
+        holds=(Stored("drafts", DOCUMENTS), Stored("verdicts", DOCUMENTS)),
         columns={
             "amount": (("jde/vouchers", "F0411.AAP"), ("jde/purchase_orders", "F4311.AEXP")),
             "invoice_number": (("jde/vouchers", "F0411.VINV"), ("jde/purchase_orders", "F4301.DOCO")),
@@ -181,6 +197,7 @@ CATALOG: tuple[AssetRow, ...] = (
         monthly=True,
         system="bill",
         writes=True,
+        holds=(Stored("links", DOCUMENTS),),
         columns={
             "amount": (("sync/bill_drafts", "amount"),),
             "invoice.invoiceNumber": (("sync/bill_drafts", "invoice_number"),),
@@ -197,6 +214,7 @@ CATALOG: tuple[AssetRow, ...] = (
         needs=("bill/bills",),
         monthly=True,
         system="bill",
+        holds=(Stored("bill_payments"),),
         columns={
             "billPayments.billId": (("bill/bills", "invoice.invoiceNumber"),),
             "billPayments.amount": (("bill/bills", "amount"),),
@@ -208,6 +226,7 @@ CATALOG: tuple[AssetRow, ...] = (
         "What every payment of a month is to become in JD Edwards, with the verdict on each part of it.",
         needs=("bill/payments", "jde/companies", "sync/gl_map"),
         monthly=True,
+        holds=(Stored("drafts", POSTINGS), Stored("verdicts", POSTINGS)),
         columns={
             "amount": (("bill/payments", "billPayments.amount"),),
             "document": (("bill/payments", "billPayments.billId"),),
@@ -223,6 +242,7 @@ CATALOG: tuple[AssetRow, ...] = (
         monthly=True,
         system="jde",
         writes=True,
+        holds=(Stored("links", POSTINGS),),
         columns={
             "F0414.PAAP": (("sync/posting_drafts", "amount"),),
             "F0414.DOC": (("sync/posting_drafts", "document"),),

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from jdebill_pipelines.domain.tables import JdeTable, Kind
-from jdebill_pipelines.steps.context import CheckOutcome, StepResult
+from jdebill_pipelines.steps.context import CheckOutcome, StepContext, StepResult
 
 MAX_ROWS = 50
 
@@ -51,6 +51,26 @@ def of_result(result: StepResult) -> dict[str, Any]:
     if result.needs_person:
         metadata["needs a person"] = dg.MetadataValue.md("\n".join(f"- {line}" for line in result.needs_person))
     return metadata
+
+
+def of_evidence(ctx: StepContext, report: dg.AssetKey | None) -> dict[str, Any]:
+    """Where the evidence of a materialization is: its journal entries, what is held, the report of its month.
+
+    Args:
+        ctx: of the materialization.
+        report: the asset that reports the months of this one, None when none does.
+    """
+    first, last, n = ctx.store.journal.span(ctx.run_id, ctx.asset_key)
+    held = sum(ctx.store.quarantine.counts(ctx.periods or None).values())
+    found: dict[str, Any] = {}
+    if n:
+        entries = f"{n:,} entries from {first:,} to {last:,}"
+        found["journal"] = dg.MetadataValue.md(f"{entries}; `jdebill audit verify {ctx.name}` checks the chain")
+    if held:
+        found["quarantine"] = dg.MetadataValue.md(f"{held:,} held; `jdebill quarantine list {ctx.name}` says why")
+    if report is not None:
+        found["month-end report"] = dg.MetadataValue.asset(report)
+    return found
 
 
 def of_check(outcome: CheckOutcome) -> dict[str, Any]:

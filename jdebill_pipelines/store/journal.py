@@ -123,6 +123,16 @@ class Journal(Part):
         found = self.select("SELECT seq, hash FROM jdebill.journal_heads WHERE connection = :connection", tx)
         return Head(**found[0]) if found else Head(0, GENESIS)
 
+    def span(self, run_id: str, asset_key: str) -> tuple[int, int, int]:
+        """Return the first and the last entry that a run made for an asset, and how many there are; zeros for none."""
+        found = self.select(
+            "SELECT coalesce(min(seq), 0) AS first, coalesce(max(seq), 0) AS last, count(*) AS n FROM jdebill.journal "
+            "WHERE connection = :connection AND run_id = :run_id AND asset_key = :asset_key",
+            run_id=run_id,
+            asset_key=asset_key,
+        )[0]
+        return found["first"], found["last"], found["n"]
+
     def verify(self, *, anchors: Iterable[Head] = ()) -> Verification:
         """Walk the whole chain, in bounded memory, and name the first entry that is not as it was written.
 

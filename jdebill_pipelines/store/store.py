@@ -9,6 +9,7 @@ from functools import cached_property
 
 from jdebill_pipelines.store.alerts import Alerts
 from jdebill_pipelines.store.audit import AuditReports
+from jdebill_pipelines.store.contents import Contents
 from jdebill_pipelines.store.credentials import Credentials
 from jdebill_pipelines.store.drafts import Drafts
 from jdebill_pipelines.store.due import Due
@@ -108,3 +109,8 @@ class Store(Scope):
     def audit(self) -> AuditReports:
         """The reports of the audit."""
         return AuditReports(self)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """Digests of what is stored."""
+        return Contents(self)

@@ -6,16 +6,30 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
+from dagster import DagsterInstance
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from jdebill_pipelines.domain import tables as t
+from jdebill_pipelines.orchestration.catalog import CATALOG
+from jdebill_pipelines.orchestration.keys import asset_key
 from jdebill_pipelines_tests.support.edits import EDITS, ITEM, add_supplier, amend_amount, simple_vouchers
 from jdebill_pipelines_tests.support.states import differences, state_of
-from jdebill_pipelines_tests.support.world import World
+from jdebill_pipelines_tests.support.world import NAME, World
 
 D = Decimal
 CHANGES = st.lists(st.tuples(st.sampled_from(sorted(EDITS)), st.integers(0, 999)), min_size=1, max_size=4)
+
+
+def data_versions(world: World) -> dict[str, str]:
+    """The data version of every asset's last materialization, as Dagster has it."""
+    found = {}
+    with DagsterInstance.from_config(str(world.settings.dagster_home)) as instance:
+        for row in CATALOG:
+            event = instance.get_latest_materialization_event(asset_key(NAME, row.path))
+            if event is not None and event.asset_materialization is not None:
+                found[row.path] = (event.asset_materialization.tags or {})["dagster/data_version"]
+    return found
 
 
 @pytest.fixture
@@ -92,11 +106,15 @@ def test_a_second_run_writes_nothing_and_three_changes_are_three_writes(world: W
     """A plan promises nothing and the next run sends nothing; a voucher, an order and a supplier are three writes."""
     assert world.sync().succeeded
     before, bills = world.writes(), {bill["id"]: bill for bill in world.bill("bill")}
+    versions = data_versions(world)
+    assert len(versions) == len(CATALOG) - 1  # the report has a job of its own
     assert {row.action for row in world.plan().rows} <= {"skip", "hold"}
     assert world.sync().succeeded
     assert world.delta().succeeded
     assert world.writes() == before
     assert {bill["id"]: bill for bill in world.bill("bill")} == bills
+    # A vendor that was new to the first run is a linked one to the second.
+    assert {path for path, version in data_versions(world).items() if version != versions[path]} == {"sync/vendor_map"}
 
     links = world.links("bill")
     voucher = simple_vouchers(world)[0]

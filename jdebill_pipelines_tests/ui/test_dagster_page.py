@@ -15,10 +15,12 @@ def test_lineage_reads_from_jde_over_sync_to_bill(page: Page) -> None:
     page.goto("/asset-groups")
     for group in ("jde", "sync", "bill", "payments"):
         expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("fetching statuses")).to_have_count(0, timeout=60_000)
     shot(page, "lineage-groups")
     page.goto("/locations/jdebill/asset-groups/sync/lineage")
     for name in ("gl_map", "vendor_map", "bill_drafts"):
         expect(page.get_by_text(name).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Loading...")).to_have_count(0, timeout=60_000)
     shot(page, "lineage-sync")
 
 
