@@ -3,12 +3,13 @@
 Belongs here: what is read again and when. Does not belong here: what the rows mean (audit/procedures).
 
 The first time everything is read. After that what changed (UPMJ, from a day before the last reading), and the months
-of the run whole, because only that finds what disappeared: JDE deletes unposted documents without a trace.
+of the run whole and what waited for the post in the others, because only that finds what disappeared: JDE deletes
+unposted documents without a trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,9 @@ from jdebill_pipelines.transport.errors import PermanentError
 WHOLE = "whole"
 # Actual amounts, in the company's currency and in the document's.
 LEDGERS = ("AA", "CA")
+DOCUMENT = ("DOC", "DCT", "KCO")
+# Post code of a row that waits for the post; JDE deletes no other.
+WAITS = ""
 Page = Sequence[tuple[Any, ...]]
 
 
@@ -42,13 +46,30 @@ def ap_ledger(ctx: StepContext) -> StepResult:
 
 
 def _documents(ctx: StepContext, table: JdeTable, where: Where, result: StepResult) -> None:
-    """A table whose rows have a G/L date: what changed, then the months whole."""
+    """A table whose rows have a G/L date: what changed, the months whole, and what waited for the post in others."""
     if _first(ctx, table, where, result):
         return
     _merge(ctx, table, ctx.jde().browse(table, all_of(where, _changed(ctx, table))), result)
     first, last = month_bounds(ctx.periods[0])[0], month_bounds(ctx.periods[-1])[1]
     pages = ctx.jde().browse(table, all_of(where, between("DGJ", first, last)))
     _note(result, table, _load_months(ctx, table, pages))
+    waiting = ctx.store.staging.rows(table, where={"POST": WAITS}, columns=(*DOCUMENT, "DGJ"))
+    keys = {tuple(key) for *key, day in waiting if day is None or f"{day:%Y-%m}" not in ctx.periods}
+    _note(result, table, _read_again(ctx, table, DOCUMENT, keys, where))
+
+
+def _read_again(
+    ctx: StepContext, table: JdeTable, items: Sequence[str], keys: Collection[tuple[Any, ...]], where: Where | None
+) -> int:
+    """Read documents or payments by their keys, of which the first is a number; what JDE does not hold goes away."""
+    position = [list(table.columns).index(item) for item in items]
+    found = ctx.jde().fetch_by_keys(table, items[0], sorted({key[0] for key in keys}), where=where)
+    load = ctx.store.staging.merge_children(
+        table, items, sorted(keys), _only(found, position, keys), run_id=ctx.run_id, extracted_at=ctx.now
+    )
+    if load.removed:
+        ctx.log.info("%s: %d rows are gone in JD Edwards", table.name, load.removed)
+    return load.read
 
 
 def _other_companies(ctx: StepContext, result: StepResult) -> None:
@@ -74,7 +95,10 @@ def _payments(ctx: StepContext, companies: Where, result: StepResult) -> None:
     if not first:
         _merge(ctx, details, ctx.jde().browse(details, all_of(companies, _changed(ctx, details))), result)
     _merge(ctx, headers, ctx.jde().browse(headers, _changed(ctx, headers)), result)
+    waiting = set(ctx.store.staging.rows(details, where={"POST": WAITS}, columns=("PYID",)))
+    _note(result, headers, _read_again(ctx, headers, ("PYID",), waiting, None))
     known = {pyid for (pyid,) in ctx.store.staging.rows(headers, periods=ctx.periods, columns=("PYID",))}
+    known |= {pyid for (pyid,) in waiting}
     begin, end = month_bounds(ctx.periods[0])[0], month_bounds(ctx.periods[-1])[1]
     column = list(headers.columns).index("PYID")
     seen: set[Decimal] = set()
@@ -113,7 +137,7 @@ def _batches(ctx: StepContext, result: StepResult) -> None:
 
 
 def _only(
-    pages: Iterable[list[tuple[Any, ...]]], position: Sequence[int], wanted: set[tuple[str, Decimal]]
+    pages: Iterable[list[tuple[Any, ...]]], position: Sequence[int], wanted: Collection[tuple[Any, ...]]
 ) -> Iterator[Page]:
     for page in pages:
         yield [row for row in page if tuple(row[i] for i in position) in wanted]

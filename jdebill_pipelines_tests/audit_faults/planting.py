@@ -164,8 +164,10 @@ class Planter:
         assert len(unposted) >= n
         for bill in unposted[:n]:
             (item,) = self.loop.voucher(bill["jde"])
-            for table in ("F0411", "F0911"):
-                assert self.drop(table, DOC=item["DOC"], DCT=item["DCT"], KCO=item["KCO"])
+            inputs = {"Document Number": item["DOC"], "Document Type": item["DCT"], "Document Company": item["KCO"]}
+            inputs["Void GL Date"] = self.today.isoformat()
+            done = self.loop.sandbox.control_ais("clerk/void", inputs)
+            assert done["Void Status"] == "DELETED"
             self.plant("deleted unposted voucher", bill["jde"], _batch(item))
 
     def edited(self, in_bill: int, in_jde: int) -> None:

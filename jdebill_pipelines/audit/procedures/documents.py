@@ -7,12 +7,14 @@ Belongs here: what was edited or deleted behind an approval. Does not belong her
 from __future__ import annotations
 
 from jdebill_pipelines.audit.model import Column, Procedure, Rule, Section, Shape
+from jdebill_pipelines.audit.procedures.validation import in_period
 
 # A voucher's key has three parts, an order's four.
 _VOUCHERS = """
 sent AS MATERIALIZED (
-  SELECT l.natural_key, l.remote_id AS bill_id, l.archived, l.confirmed_at, f.period, f.amount, f.currency, f.party,
-    f.created_at
+  SELECT l.natural_key, l.remote_id AS bill_id, f.period, f.amount, f.currency, f.party, f.created_at,
+    (SELECT max(w.settled_at) FROM jdebill.writes w WHERE w.connection = l.connection AND w.kind = l.kind
+      AND w.natural_key = l.natural_key AND w.operation = 'archive' AND w.state = 'confirmed') AS archived_at
   FROM jdebill.links l
   JOIN jdebill.writes f ON f.connection = l.connection AND f.kind = l.kind AND f.natural_key = l.natural_key
     AND f.generation = 1
@@ -20,7 +22,8 @@ sent AS MATERIALIZED (
     AND l.natural_key NOT LIKE '%-%-%-%'
 )
 """
-_MONTHS = "f.period BETWEEN to_char(CAST(:first AS date), 'YYYY-MM') AND to_char(CAST(:last AS date), 'YYYY-MM')"
+_OF_PERIOD = f"""(f.period BETWEEN to_char(CAST(:first AS date), 'YYYY-MM') AND to_char(CAST(:last AS date), 'YYYY-MM')
+  OR {in_period("f.archived_at")})"""
 
 DELETED = Procedure(
     key="deleted_vouchers",
@@ -29,21 +32,19 @@ DELETED = Procedure(
     objective="Completeness: no voucher disappears without trace.",
     method=(
         "JD Edwards deletes a voucher that was not posted, without a trace of its own. Every voucher of the period "
-        "(by the G/L date it had when it was sent) that our journal knows as sent is looked for in F0411."
+        "(by the G/L date it had when it was sent) that our journal knows as sent is looked for in F0411, and every "
+        "voucher of another period whose bill was archived in this one."
     ),
-    population=f"WITH {_VOUCHERS} SELECT count(*) FROM sent f WHERE {_MONTHS}",
+    population=f"WITH {_VOUCHERS} SELECT count(*) FROM sent f WHERE {_OF_PERIOD}",
     query=f"""
 WITH {_VOUCHERS}
 SELECT f.natural_key AS document, f.bill_id, f.party AS supplier, f.currency, f.amount, f.created_at AS sent_at,
-  j.at AS archived_at, coalesce(b.payment_status, '') AS payment_status,
+  f.archived_at, coalesce(b.payment_status, '') AS payment_status,
   CASE WHEN b.paid_amount > 0 OR b.scheduled_amount > 0 THEN 'the bill is paid or scheduled'
     WHEN coalesce(b.archived, true) THEN 'the bill was archived' ELSE 'the bill is still open' END AS finding
 FROM sent f
 LEFT JOIN jdebill.bill_bills b ON b.connection = :connection AND b.id = f.bill_id
-LEFT JOIN LATERAL (SELECT max(w.settled_at) AS at FROM jdebill.writes w WHERE w.connection = :connection
-  AND w.kind IN ('bill', 'vendor_credit') AND w.natural_key = f.natural_key AND w.operation = 'archive'
-  AND w.state = 'confirmed') AS j ON true
-WHERE {_MONTHS} AND NOT EXISTS (SELECT FROM jdebill.aud_f0411 v WHERE v.connection = :connection
+WHERE {_OF_PERIOD} AND NOT EXISTS (SELECT FROM jdebill.aud_f0411 v WHERE v.connection = :connection
   AND v.doc = split_part(f.natural_key, '-', 3)::numeric AND v.dct = split_part(f.natural_key, '-', 2)
   AND v.kco = split_part(f.natural_key, '-', 1))
 ORDER BY f.natural_key
