@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jdebill_pipelines.cli.audit_trace import trace
 from jdebill_pipelines.cli.exits import DONE, NEEDS_PERSON, WrongUse
 from jdebill_pipelines.cli.output import examples, json_option, note, print_json, print_table, progress
 from jdebill_pipelines.cli.session import connection_named, open_engine
@@ -48,6 +49,9 @@ class PublicKey(click.ParamType[bytes]):
 @click.group()
 def audit() -> None:
     """Month end: report, trace, verify."""
+
+
+audit.add_command(trace)
 
 
 @audit.command(

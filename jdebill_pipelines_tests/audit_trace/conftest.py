@@ -1,14 +1,116 @@
-"""The loop with Dagster around it, and the loop without."""
+"""A small company that things happened to, once per module, and the command that traces its documents."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jdebill_pipelines.cli.main import run
+from jdebill_pipelines.sandbox.serve import SandboxProcess
+from jdebill_pipelines.store.embedded import create_database, drop_database
+from jdebill_pipelines_tests.audit_trace.story import WHO, WHY, Story, tell
 from jdebill_pipelines_tests.support.fixtures import (
+    MONTHS,
+    TODAY,
     clean_environment,
     dagster_folder,
     dagster_template,
     loop_database,
+    open_world,
     tiny_company,
     world,
 )
+from jdebill_pipelines_tests.support.world import NAME, World
 
 __all__ = ["clean_environment", "dagster_folder", "dagster_template", "loop_database", "tiny_company", "world"]
+
+DOCUMENTS, ZONE = 90, "America/Denver"
+
+
+@dataclass(frozen=True)
+class Told:
+    """The company after the story, its keys, and the environment of a command."""
+
+    world: World
+    story: Story
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON; amounts exact."""
+        return json.loads(self.out, parse_float=str)
+
+
+Trace = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def told(
+    postgres_server: str, dagster_template: str, dagster_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Told]:
+    """Two months of the tiny company, with simulators and a database of their own: what happened stays in them."""
+    name, home = f"story_{uuid.uuid4().hex[:12]}", tmp_path_factory.mktemp("story")
+    dagster = home / "dagster"
+    shutil.copytree(dagster_folder, dagster)
+    url = create_database(postgres_server, name, template=dagster_template)
+    before = dict(os.environ)
+    try:
+        options = {"months": 2, "documents": DOCUMENTS, "max_lifetime_seconds": 900}
+        with SandboxProcess.start(company="tiny", today=TODAY, **options) as sandbox:
+            sandbox.control_bill("clock", {"set": f"{TODAY}T18:00:00Z"})
+            world = open_world(sandbox, url, home, dagster, MONTHS[-2:])
+            world.configure(more="  max_invalid_ratio: 1\n")
+            file = world.settings.connections_dir / f"{NAME}.yaml"
+            file.write_text(file.read_text("utf-8").replace("timezone: UTC", f"timezone: {ZONE}"), "utf-8")
+            environment = {
+                "JDEBILL_HOME": str(home),
+                "JDEBILL_DATABASE_URL": url,
+                "JDEBILL_CONNECTIONS_DIR": str(world.settings.connections_dir),
+            }
+
+            def override(key: str) -> None:
+                with pytest.MonkeyPatch.context() as patch:
+                    for variable, value in environment.items():
+                        patch.setenv(variable, value)
+                    assert run(["quarantine", "override", NAME, key, "--who", WHO, "--reason", WHY, "--yes"]) == 0
+
+            try:
+                yield Told(world, tell(world, override), environment)
+            finally:
+                world.engine.dispose()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        drop_database(postgres_server, name)
+
+
+@pytest.fixture
+def trace(told: Told, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Trace:
+    """Runs ``jdebill audit trace acme ...`` in this process."""
+    for variable, value in told.environment.items():
+        monkeypatch.setenv(variable, value)
+
+    def command(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = run(["audit", "trace", NAME, *arguments])
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    return command
