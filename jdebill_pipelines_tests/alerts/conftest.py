@@ -70,8 +70,11 @@ def connection() -> Connection:
 
 @pytest.fixture
 def watch(world: World, endpoint: Endpoint, mail: MailServer) -> Iterator[Watch]:
-    """The tiny company's connection with both channels; the sensors have begun to look."""
-    world.configure(more=f"alerts: {{urls_env: {VARIABLE}, window_minutes: 60}}\n")
+    """The tiny company's connection with both channels, and webhooks that nobody takes; its sensors look."""
+    hooks = "\n  webhook_url: http://127.0.0.1:9/webhooks/acme"
+    world.configure(
+        events=world.sandbox.bill_events_url + hooks, more=f"alerts: {{urls_env: {VARIABLE}, window_minutes: 60}}\n"
+    )
     dagster_home.enter(world.settings)
     os.environ[VARIABLE] = f"{endpoint.url} {mail.url}"
     runtime = world.runtime()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from jdebill_pipelines.alerts.causes import FailedCheck
 from jdebill_pipelines.orchestration.alerting import newly_held
+from jdebill_pipelines.steps import webhooks
 from jdebill_pipelines.store.quarantine import REFUSED, Held
 from jdebill_pipelines.store.store import Store
 from jdebill_pipelines_tests.alerts.watch import Watch
@@ -19,6 +21,7 @@ from jdebill_pipelines_tests.support.world import LOGINS, NAME
 UI = "https://dagster.example.com"
 UNBALANCED = "check failed: jde/vouchers distribution_balances (1 row)"
 CLERKS = "team:accounts-payable"
+ADDRESS = {"line1": "1 Example Street", "city": "Denver", "zipOrPostalCode": "80202", "country": "US"}
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +39,16 @@ def unbalance(watch: Watch) -> tuple[str, str]:
     day = str(voucher["DGJ"])
     key = f"{voucher['KCO']}-PV-{voucher['DOC']}"
     return f"{day[:4]}-{day[4:6]}", f"- document: {key}; gross: {voucher['AG']}; tax: 0; distribution: 1.23"
+
+
+def typed(vendor_id: str, number: str, amount: str) -> dict[str, Any]:
+    """A bill that somebody types into BILL; its line stands for no account of JDE."""
+    return {
+        "vendorId": vendor_id,
+        "dueDate": "2025-06-20",
+        "invoice": {"invoiceNumber": number, "invoiceDate": "2025-06-02"},
+        "billLineItems": [{"amount": Decimal(amount), "description": "Typed"}],
+    }
 
 
 def test_each_cause_of_a_finished_run_is_told_once_with_its_rows(watch: Watch) -> None:
@@ -217,17 +230,10 @@ def test_payments_that_need_a_person_are_told_once(watch: Watch) -> None:
     Both bills were typed into BILL, so that their lines stand for no account of JDE.
     """
     bill = watch.world.sandbox.control_bill
-    address = {"line1": "1 Example Street", "city": "Denver", "zipOrPostalCode": "80202", "country": "US"}
-    vendor = bill("clerk/create_vendor", {"name": "Typed Supplies", "address": address})
+    vendor = bill("clerk/create_vendor", {"name": "Typed Supplies", "address": ADDRESS})
     ids = []
     for number, amount, kind in (("T-1", "100.00", "hold"), ("T-2", "64.00", "partially_claimed")):
-        typed = {
-            "vendorId": vendor["id"],
-            "dueDate": "2025-06-20",
-            "invoice": {"invoiceNumber": number, "invoiceDate": "2025-06-02"},
-            "billLineItems": [{"amount": Decimal(amount), "description": "Typed"}],
-        }
-        made = bill("clerk/create_bill", typed)
+        made = bill("clerk/create_bill", typed(vendor["id"], number, amount))
         paid = bill("clerk/pay", {"billId": made["id"], "processDate": "2025-06-20", "to": "PROCESSED"})
         bill("clerk/fail", {"paymentId": paid["id"], "kind": kind})
         ids.append(paid["id"])
@@ -253,6 +259,51 @@ def test_payments_that_need_a_person_are_told_once(watch: Watch) -> None:
         lines = watch.text(subject).splitlines()
         assert {f"Owner: {CLERKS}", "Rows (1):", f"Run: {UI}/runs/{run.run_id}"} <= set(lines)
         assert sum(line.startswith(beginning) for line in lines) == 1, subject
+
+
+def test_trouble_with_webhooks_is_told_once_each(watch: Watch) -> None:
+    """The hourly watch: no subscription; silence while BILL pays; a subscription that BILL disabled; silence again."""
+    control = watch.world.sandbox.control_bill
+    url = "http://127.0.0.1:9/webhooks/acme"
+    control("switches", {"webhook_retry_seconds": []})
+    control("clock", {"advance_seconds": -7200})
+
+    def pay(number: str) -> str:
+        bill = control("clerk/create_bill", typed(vendor["id"], number, "100.00"))
+        paid = control("clerk/pay", {"billId": bill["id"], "processDate": "2025-06-20", "to": "PROCESSED"})
+        control("webhooks/idle", {})
+        return str(paid["id"])
+
+    def look() -> str:
+        assert watch.run("webhook_watch").success
+        before = len(watch.posted())
+        watch.tick()
+        assert watch.posted() == watch.mailed()
+        (subject,) = watch.posted()[before:]
+        lines = watch.text(subject).splitlines()
+        assert {"Owner: team:data-engineering", f"Where: acme: {url}", f"Dagster: {UI}"} <= set(lines)
+        return watch.text(subject)
+
+    vendor = control("clerk/create_vendor", {"name": "Typed Supplies", "address": ADDRESS})
+    assert "What to do: Run: jdebill webhooks subscribe acme" in look()
+    webhooks.subscribe(watch.runtime, NAME)
+    control("switches", {"webhook_silent_percent": 100})
+    silent = pay("W-1")
+    text = look()
+    assert text.startswith("Webhooks: no event although payments changed.")
+    assert f"- payment: {silent}" in text
+    control("switches", {"webhook_silent_percent": 0})
+    lost = pay("W-2")
+    text = look()
+    assert text.startswith("Webhooks: subscription was disabled by BILL.")
+    assert f"- payment: {lost}" in text
+    control("switches", {"webhook_silent_percent": 100})
+    pay("W-3")
+    assert watch.run("webhook_watch").success
+    watch.tick()
+    assert len(watch.posted()) == len(watch.mailed()) == 3
+    # What the watch fetched itself is no sign of life.
+    assert watch.suppressed()["webhook:no event although payments changed"] == 1
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,10 @@ class Watch:
         for name in SENSORS:
             sensor = self.repository.get_sensor_def(f"{NAME}_{name}")
             context = dg.build_sensor_context(
-                instance=self.instance, cursor=self.cursors.get(name), repository_def=self.repository
+                instance=self.instance,
+                cursor=self.cursors.get(name),
+                repository_name=self.repository.name,
+                repository_def=self.repository,
             )
             done = sensor.evaluate_tick(context)
             self.cursors[name] = done.cursor
