@@ -42,6 +42,8 @@ def build_defs(
     return dg.Definitions(
         assets=[*notices, *(asset for c in enabled for asset in build_assets(c, runtime))],
         asset_checks=[check for c in enabled for check in build_checks(c, runtime)],
+        # What is started from the page (assets, a backfill) is of no job of ours: it runs in one process all the same.
+        executor=dg.in_process_executor,
         jobs=[*jobs, *(job for watched, _ in watches for job in watched)],
         schedules=[
             *(schedule for c in enabled for schedule in build_schedules(c)),

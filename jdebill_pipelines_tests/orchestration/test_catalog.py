@@ -151,6 +151,7 @@ def test_jobs_hold_what_they_promise_in_one_process(defs: dg.Definitions) -> Non
         assert set(job.asset_layer.executable_asset_keys) == {asset_key(NAME, path) for path in paths}
         checked = {dg.AssetCheckKey(asset_key(NAME, c.path), c.name) for c in CHECKS if c.path in paths}
         assert set(job.asset_layer.asset_graph.asset_check_keys) == checked
+    assert defs.resolve_implicit_global_asset_job_def().executor_def is dg.in_process_executor, "a backfill of the page"
     for name in (*wanted, "acme_two_poll"):
         job = defs.resolve_job_def(name)
         assert job.executor_def is dg.in_process_executor
