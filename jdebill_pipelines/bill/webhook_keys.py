@@ -20,7 +20,7 @@ CHANGE_TAKES = timedelta(minutes=2)
 
 
 class WebhookKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The secret of system ``webhook``; all members are text, times ISO 8601 with their zone.
+    """The secret of system ``webhook``; all times are ISO 8601 texts with their zone.
 
     Attributes:
         security_key: the current key, ``''`` when there is no subscription yet.
@@ -28,6 +28,7 @@ class WebhookKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         rotated_at: when the previous one was replaced; ``''`` counts as now: a person stored both on purpose.
         pending_request: idempotency key (a UUID) of a request for a key whose answer is not stored yet.
         pending_at: when that request was made first.
+        pending_rotation: whether it asked for a new key of a subscription, not for a subscription.
     """
 
     security_key: str = ""
@@ -35,6 +36,7 @@ class WebhookKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     rotated_at: str = ""
     pending_request: str = ""
     pending_at: str = ""
+    pending_rotation: bool = False
 
     def accepted(self, now: datetime) -> tuple[str, ...]:
         """The keys that may have signed, the current one first."""
@@ -45,18 +47,22 @@ class WebhookKeys(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         """Whether a new key is being asked for right now."""
         return bool(self.pending_request) and now - _moment(self.pending_at) < CHANGE_TAKES
 
-    def asking(self, request: str, now: datetime) -> WebhookKeys:
+    def asking(self, request: str, now: datetime, *, rotation: bool) -> WebhookKeys:
         """The secret while a key is asked for: a crash then loses neither the request nor the old key."""
-        return msgspec.structs.replace(self, pending_request=request, pending_at=now.isoformat())
+        return msgspec.structs.replace(
+            self, pending_request=request, pending_at=now.isoformat(), pending_rotation=rotation
+        )
 
-    def open_request(self, now: datetime) -> str:
-        """The request that a crash left open and that BILL still answers with the same key; ``''`` for none."""
-        return self.pending_request if self.pending_request and now - _moment(self.pending_at) < REPLAYED else ""
+    def open_request(self, now: datetime, *, rotation: bool) -> str:
+        """The request of this kind that a crash left open and that BILL still answers alike; ``''`` for none."""
+        if not self.pending_request or self.pending_rotation is not rotation:
+            return ""
+        return self.pending_request if now - _moment(self.pending_at) < REPLAYED else ""
 
     def with_key(self, key: str, now: datetime) -> WebhookKeys:
         """The secret with a new key; the one before lives on for a while."""
         if key == self.security_key:
-            return msgspec.structs.replace(self, pending_request="", pending_at="")
+            return msgspec.structs.replace(self, pending_request="", pending_at="", pending_rotation=False)
         return WebhookKeys(
             security_key=key, previous_key=self.security_key, rotated_at=now.isoformat() if self.security_key else ""
         )

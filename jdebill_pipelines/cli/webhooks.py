@@ -71,6 +71,7 @@ def status(name: str, hours: int, as_json: bool) -> int:
                 ("  not answered with 200", found.failed),
                 ("  never arrived", len(found.missed)),
                 ("Last sent", as_words(found.last_sent_at)),
+                ("  answered with", found.last_answer),
                 ("Last received", as_words(found.inbox.last_received_at)),
                 ("Received in all", found.inbox.total),
                 ("Duplicates", found.inbox.duplicates),
@@ -112,6 +113,8 @@ def replay(name: str, since: datetime | None, as_json: bool) -> int:
     """Fetch what never arrived from BILL's history, and find changed payments that no event told of."""
     with _opened(name) as (runtime, connection):
         start = since.replace(tzinfo=ZoneInfo(connection.timezone)).astimezone(UTC) if since else None
+        if start is not None and start > datetime.now(UTC):
+            raise WrongUse(f"--since {as_words(since)} has not come yet in {connection.timezone}")
         found = work.replay(runtime, name, since=start)
     if as_json:
         print_json(found)

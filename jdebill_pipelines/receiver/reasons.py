@@ -50,7 +50,7 @@ STATUS: dict[Reason, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an alert says of a refusal."""
+    """What an alert says of a refusal; ``{connection}`` in the fix stands for the connection's name."""
 
     what: str
     fix: str
@@ -58,23 +58,23 @@ class Told:
 
 _FORGED = Told(
     "A webhook post was not signed with a key of ours: somebody forges events, or the key in the vault is not BILL's.",
-    "Nothing of it was stored. If BILL's own events fail as well (jdebill webhooks status), run: "
-    "jdebill webhooks rotate-key. Otherwise look for the sender in the proxy's log.",
+    "Nothing of it was stored. If BILL's own events fail as well (jdebill webhooks status {connection}), run: "
+    "jdebill webhooks rotate-key {connection}. Otherwise look for the sender in the proxy's log.",
 )
 ALERTS: dict[Reason, Told] = {
     Reason.NO_KEY: Told(
         "A webhook post arrived, but no security key is stored to verify it with.",
-        "Run: jdebill webhooks subscribe",
+        "Run: jdebill webhooks subscribe {connection}",
     ),
     Reason.NO_SIGNATURE: _FORGED,
     Reason.SIGNATURE_FORM: _FORGED,
     Reason.BAD_SIGNATURE: _FORGED,
     Reason.MALFORMED: Told(
         "BILL sent a signed event that cannot be read.",
-        "Payments are still found by the nightly sweep. Look at the event: jdebill webhooks status",
+        "Payments are still found by the nightly sweep. Look at the event: jdebill webhooks status {connection}",
     ),
     Reason.ORGANIZATION: Told(
         "BILL sent a signed event of another organization than the connection's.",
-        "Compare bill.organization_id of the connection file with the subscription: jdebill webhooks status",
+        "Compare bill.organization_id of the connection file with BILL's: jdebill webhooks status {connection}",
     ),
 }

@@ -85,7 +85,7 @@ class Refusals:
             content = AlertContent(
                 what=told.what,
                 where=f"/webhooks/{connection}",
-                fix=told.fix,
+                fix=told.fix.format(connection=connection),
                 owner="team:data-engineering",
                 total=n,
                 facts={"refused now": str(n), **facts},

@@ -31,6 +31,7 @@ class WebhookStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How the events of a connection are.
 
     Attributes:
+        connection: its name.
         subscription_id: ``''`` when there is none for our address.
         missing_events: types that we need and the subscription does not have.
         key_known: whether the vault has a security key.
@@ -41,6 +42,7 @@ class WebhookStatus(msgspec.Struct, frozen=True, kw_only=True):
         unannounced: payments that BILL shows as changed since ``since`` and that no event told.
     """
 
+    connection: str
     url: str
     since: datetime
     subscription_id: str = ""
@@ -62,18 +64,19 @@ class WebhookStatus(msgspec.Struct, frozen=True, kw_only=True):
         if not self.url:
             return ["bill.webhook_url is not set in the connection file: BILL cannot tell us of payments"]
         if not self.subscription_id:
-            return [f"BILL has no subscription for {self.url}; run: jdebill webhooks subscribe"]
+            return [f"BILL has no subscription for {self.url}; run: jdebill webhooks subscribe {self.connection}"]
+        replay, subscribe = (f"run: jdebill webhooks {what} {self.connection}" for what in ("replay", "subscribe"))
         found = []
         if not self.enabled:
-            found.append("BILL has disabled the subscription after failed deliveries; run: jdebill webhooks replay")
+            found.append(f"BILL has disabled the subscription after failed deliveries; {replay}")
         if not self.key_known:
-            found.append("the security key is not in the vault; run: jdebill webhooks subscribe")
+            found.append(f"the security key is not in the vault; {subscribe}")
         if self.missing_events:
-            found.append(f"not subscribed to {', '.join(self.missing_events)}; run: jdebill webhooks subscribe")
+            found.append(f"not subscribed to {', '.join(self.missing_events)}; {subscribe}")
         if self.missed:
-            found.append(f"{len(self.missed)} event(s) of BILL's history never came; run: jdebill webhooks replay")
+            found.append(f"{len(self.missed)} event(s) of BILL's history never came; {replay}")
         if self.unannounced:
-            found.append(f"{len(self.unannounced)} changed payment(s) were announced by no event")
+            found.append(f"{len(self.unannounced)} changed payment(s) were announced by no event; {replay}")
         return found
 
 
@@ -98,6 +101,7 @@ def status(runtime: Runtime, name: str, *, hours: int = 24) -> WebhookStatus:
     store, url = runtime.store(name), runtime.connections[name].bill.webhook_url or ""
     since = datetime.now(UTC) - timedelta(hours=hours)
     found = WebhookStatus(
+        connection=name,
         url=url,
         since=since,
         key_known=bool(read_keys(runtime, name).security_key),

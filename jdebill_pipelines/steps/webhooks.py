@@ -107,8 +107,8 @@ def subscribe(runtime: Runtime, name: str, *, label: str = "") -> Subscribed:
         now = datetime.now(UTC)
         if ours is not None and keys.security_key and not keys.pending_request:
             return _subscribed(_completed(hooks, ours, url), url, created=False, key_stored=False)
-        if ours is not None and not keys.open_request(now):
-            # The key was shown once and is lost: only a new one helps.
+        if ours is not None and not keys.open_request(now, rotation=False):
+            # The key was shown once and is lost, or a rotation was left open: only a new one helps.
             _rotate(runtime, name, keys, ours.id)
             return _subscribed(_completed(hooks, ours, url), url, created=False, key_stored=True)
         if ours is None and len(present) >= MOST_SUBSCRIPTIONS:
@@ -117,8 +117,8 @@ def subscribe(runtime: Runtime, name: str, *, label: str = "") -> Subscribed:
                 f"the organization has {len(present)} webhook subscriptions, BILL allows {MOST_SUBSCRIPTIONS}: "
                 f"delete one of {names}"
             )
-        request = keys.open_request(now) or str(uuid.uuid4())
-        keys = keys.asking(request, now)
+        request = keys.open_request(now, rotation=False) or str(uuid.uuid4())
+        keys = keys.asking(request, now, rotation=False)
         write_keys(runtime, name, keys)
         made = hooks.create(label or f"jdebill {name}", url, EVENTS, idempotency_key=uuid.UUID(request))
         if not made.security_key:
@@ -209,8 +209,8 @@ def write_keys(runtime: Runtime, name: str, keys: WebhookKeys) -> None:
 
 def _rotate(runtime: Runtime, name: str, keys: WebhookKeys, subscription_id: str) -> datetime:
     now = datetime.now(UTC)
-    request = keys.open_request(now) or str(uuid.uuid4())
-    keys = keys.asking(request, now)
+    request = keys.open_request(now, rotation=True) or str(uuid.uuid4())
+    keys = keys.asking(request, now, rotation=True)
     write_keys(runtime, name, keys)
     key = runtime.bill(name).subscriptions.rotate_key(subscription_id, idempotency_key=uuid.UUID(request))
     write_keys(runtime, name, keys.with_key(key, now))

@@ -132,6 +132,7 @@ def test_forged_event_is_401_stored_nowhere_and_told_once(receiver: Receiver) ->
     assert (alert["fingerprint"], alert["state"]) == ("webhook:bad signature", "pending")
     assert alert["body"]["where"] == "/webhooks/acme"
     assert alert["body"]["facts"]["sender"] == "127.0.0.1"
+    assert "run: jdebill webhooks rotate-key acme." in alert["body"]["fix"]
     assert "e1" not in json.dumps(alert["body"]), "nothing of a forged body is passed on"
     assert receiver.post(raw).status_code == 200, "the sender of the forged one has blocked nothing"
 
@@ -192,7 +193,7 @@ def test_both_keys_count_during_rotation_and_the_old_one_ends(receiver: Receiver
 
 def test_while_a_key_is_asked_for_the_sender_is_asked_to_come_again(receiver: Receiver) -> None:
     """Between BILL's new key and our storing it nobody is accused of forging: 503, and BILL delivers again."""
-    receiver.keep_keys(WebhookKeys(security_key=KEY).asking("request", datetime.now(UTC)))
+    receiver.keep_keys(WebhookKeys(security_key=KEY).asking("request", datetime.now(UTC), rotation=True))
     wait_until(lambda: receiver.post(event("e1"), key="key-two").status_code == 503)
     assert receiver.post(event("e2")).status_code == 200
     assert stored(receiver) == ["e2"]
@@ -215,3 +216,12 @@ def test_sender_that_stops_in_the_middle_is_not_stored(receiver: Receiver) -> No
     assert receiver.refused("too slow") == 1
     assert receiver.post(event("e1")).status_code == 200
     assert stored(receiver) == ["e1"]
+
+
+def test_alert_names_the_sender_that_the_proxy_saw(receiver: Receiver) -> None:
+    """Behind a proxy on the same host the forger's address is told, not the proxy's."""
+    raw = json.dumps(event("e1")).encode()
+    headers = {**signed(raw, "somebody else's"), "x-forwarded-for": "203.0.113.7"}
+    assert receiver.post(raw, headers=headers).status_code == 401
+    wait_until(lambda: bool(receiver.store.alerts.outbox()))
+    assert receiver.store.alerts.outbox()[0]["body"]["facts"]["sender"] == "203.0.113.7"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
-import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import uvicorn
 from sqlalchemy.engine import Engine
 
 from jdebill_pipelines.bill.webhook_keys import WebhookKeys
@@ -36,28 +33,9 @@ from jdebill_pipelines.store.store import Store
 from jdebill_pipelines.transport.errors import ApiError
 from jdebill_pipelines_tests.receiver.conftest import MASTER_KEY, connection, event, wait_until
 from jdebill_pipelines_tests.sandbox.bill.caller import Bill, bill, vendor
+from jdebill_pipelines_tests.support.serving import Serving
 
 LOGIN = {"username": "sync@example.com", "password": "sandbox-password", "dev_key": "sandbox-dev-key"}
-
-
-class Serving:
-    """An ASGI application on a loopback port, in a thread."""
-
-    def __init__(self, app: Any) -> None:
-        self._listener = socket.socket()
-        self._listener.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(app, lifespan="on", access_log=False, log_config=None))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
-        self._thread.start()
-        wait_until(lambda: self._server.started)
-
-    def stop(self) -> None:
-        """Stop it and wait until it has ended."""
-        self._server.should_exit = True
-        self._thread.join(20)
-        self._listener.close()
-        assert not self._thread.is_alive()
 
 
 class World:
@@ -195,7 +173,7 @@ def test_subscribing_again_changes_nothing(world: World) -> None:
 def test_crash_between_subscribing_and_storing_the_key_loses_no_key(world: World) -> None:
     """The idempotency key was stored before: asked again, BILL repeats its answer with the security key."""
     request = str(uuid.uuid4())
-    webhooks.write_keys(world.runtime, "acme", WebhookKeys().asking(request, datetime.now(UTC)))
+    webhooks.write_keys(world.runtime, "acme", WebhookKeys().asking(request, datetime.now(UTC), rotation=False))
     url = world.runtime.connections["acme"].bill.webhook_url or ""
     lost = world.runtime.bill("acme").subscriptions.create(
         "jdebill acme", url, webhooks.EVENTS, idempotency_key=uuid.UUID(request)
@@ -262,7 +240,7 @@ def test_dropped_events_are_fetched_from_the_history(world: World) -> None:
 def test_status_tells_gaps(world: World) -> None:
     """Events that were sent and never came, and payments that no event told, are listed with the way out."""
     assert webhook_watch.status(world.runtime, "acme").problems == [
-        f"BILL has no subscription for {world.receiver_url}/webhooks/acme; run: jdebill webhooks subscribe"
+        f"BILL has no subscription for {world.receiver_url}/webhooks/acme; run: jdebill webhooks subscribe acme"
     ]
     world.api.control("clock", {"advance_seconds": -7200})
     world.api.login()
