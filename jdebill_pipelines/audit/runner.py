@@ -36,8 +36,9 @@ class LedgersNotRead(ValueError):
     """There is no copy of JDE's ledgers yet: a report of nothing would agree with itself."""
 
 
-# Hash joins over whole ledgers, within bounds: a join that does not fit goes to disk.
-_SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off")
+# Hash joins over whole ledgers, within bounds: a join that does not fit goes to disk. PostgreSQL cannot know how many
+# rows the parts of a procedure will have; where it takes many for few, a nested loop compares every one with every one.
+_SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off", "SET LOCAL enable_nestloop = off")
 
 
 def run_report(

@@ -13,7 +13,16 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from jdebill_pipelines_tests.bench import bills, first_load, landing, latency, measure, receiver_load, report
+from jdebill_pipelines_tests.bench import (
+    audit_month,
+    bills,
+    first_load,
+    landing,
+    latency,
+    measure,
+    receiver_load,
+    report,
+)
 from jdebill_pipelines_tests.bench.databases import Databases
 from jdebill_pipelines_tests.bench.report import Section
 
@@ -23,6 +32,7 @@ SCENARIOS: dict[str, Scenario] = {
     "bills": bills.scenario,
     "first_load": first_load.scenario,
     "webhook-latency": latency.scenario,
+    "audit-month": audit_month.scenario,
     "receiver-load": receiver_load.scenario,
 }
 

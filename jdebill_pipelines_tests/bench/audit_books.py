@@ -48,7 +48,7 @@ INSERT INTO jdebill.links (connection, kind, natural_key, remote_id, origin, run
 # One row per document: number, day, amount, whether it is paid, and all names that follow from them.
 _DOCUMENTS = """
 CREATE TEMP TABLE doc AS
-SELECT n, 700000 + n AS doc, CAST(:first AS date) + (n / :batch) % 26 AS day, 100 + (n * 113 % 10000019) / 100.0::numeric AS amount,
+SELECT n, 700000 + n AS doc, CAST(:first AS date) + (n / :batch) % 26 AS day, round(100 + (n::bigint * 113 % 10000019) / 100.0, 2) AS amount,
   n % 5 < :paid AS is_paid, n / :batch AS batch, 60000 + n % :suppliers AS an8,
   '009v' || lpad((n % :suppliers)::text, 16, '0') AS vendor, '00n0' || lpad(n::text, 16, '0') AS bill,
   'stp0' || lpad(n::text, 16, '0') AS payment, '00001-PV-' || (700000 + n) AS key,

@@ -25,7 +25,7 @@ duty AS (
       END) WITH ORDINALITY AS u WHERE u.value->>'status' = 'APPROVED') AS a ON true
   LEFT JOIN LATERAL (SELECT v.torg AS entered_by FROM jdebill.aud_f0411 v WHERE v.connection = :connection
     AND v.kco = split_part(p.document, '-', 1) AND v.dct = split_part(p.document, '-', 2)
-    AND v.doc::text = split_part(p.document, '-', 3) ORDER BY v.sfx LIMIT 1) AS o ON true
+    AND v.doc = substring(p.document FROM '^[^-]*-[^-]*-([0-9]+)$')::numeric ORDER BY v.sfx LIMIT 1) AS o ON true
   WHERE p.process_date BETWEEN :first AND :last AND p.action = 'post'
 )
 """

@@ -12,6 +12,10 @@ from jdebill_pipelines.audit.procedures.payment_facts import PAID, POSTED
 
 _FACTS = f"""
 WITH {PAID}, {POSTED},
+first_posted AS MATERIALIZED (
+  SELECT DISTINCT ON (x.payment_id, x.bill_id) x.payment_id, x.bill_id, x.document, x.gl_date
+  FROM posted x ORDER BY x.payment_id, x.bill_id, x.stands DESC, x.gl_date, x.document
+),
 way AS MATERIALIZED (
   SELECT p.*, (CAST(:last AS date) - p.process_date) AS age,
     CASE WHEN p.action = 'nothing' THEN 'not processed yet at the cut-off'
@@ -19,9 +23,7 @@ way AS MATERIALIZED (
       ELSE 'processed, in JD Edwards after the cut-off' END AS stage,
     d.document AS jde_document, d.gl_date
   FROM paid p
-  LEFT JOIN LATERAL (
-    SELECT x.document, x.gl_date FROM posted x WHERE x.payment_id = p.payment_id AND x.bill_id = p.bill_id
-    ORDER BY x.stands DESC, x.gl_date, x.document LIMIT 1) AS d ON true
+  LEFT JOIN first_posted d ON d.payment_id = p.payment_id AND d.bill_id = p.bill_id
   WHERE p.process_date <= :last AND p.action IN ('post', 'nothing') AND (d.gl_date IS NULL OR d.gl_date > :last)
 )
 """

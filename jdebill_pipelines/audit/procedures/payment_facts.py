@@ -150,7 +150,11 @@ posted AS MATERIALIZED (
     SELECT j.*, j.ctry * 100 + j.fy AS fiscal_year, j.crcd AS currency, j.aa AS amount
     FROM jdebill.aud_f0911 j WHERE j.connection = :connection AND j.icut IN ('', 'G') AND j.dct <> 'AE'
       AND j.lt = CASE WHEN j.crrm = 'F' THEN 'CA' ELSE 'AA' END) AS f
-  LEFT JOIN sent s ON s.reference = f.exr OR s.reference = f.exa
+  LEFT JOIN sent r ON r.reference = f.exr
+  LEFT JOIN sent e ON e.reference = f.exa AND r.reference IS NULL
+  CROSS JOIN LATERAL (SELECT coalesce(r.reference, e.reference) AS reference,
+    coalesce(r.natural_key, e.natural_key) AS natural_key, coalesce(r.payment_id, e.payment_id) AS payment_id,
+    coalesce(r.bill_id, e.bill_id) AS bill_id) AS s
   LEFT JOIN linked k ON k.remote_id = f.kco || '-' || f.dct || '-' || f.doc
   WHERE s.reference IS NOT NULL OR k.remote_id IS NOT NULL
   GROUP BY s.natural_key, k.natural_key, s.payment_id, s.bill_id, f.kco, f.dct, f.doc

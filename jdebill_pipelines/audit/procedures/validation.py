@@ -87,9 +87,8 @@ LEFT JOIN LATERAL (SELECT x.who FROM jdebill.overrides x WHERE x.connection = q.
   AND x.kind = q.kind AND x.natural_key = q.natural_key AND x.rule = q.rule AND x.at < {_UNTIL}
   ORDER BY x.at DESC, x.id DESC LIMIT 1) AS o ON true
 LEFT JOIN LATERAL (SELECT x."user" AS fixed_by FROM jdebill.aud_f0411 x WHERE x.connection = q.connection
-  AND q.natural_key LIKE '%-%-%' AND q.natural_key NOT LIKE '%-%-%-%'
   AND x.kco = split_part(q.natural_key, '-', 1) AND x.dct = split_part(q.natural_key, '-', 2)
-  AND x.doc::text = split_part(q.natural_key, '-', 3)
+  AND x.doc = substring(q.natural_key FROM '^[^-]*-[^-]*-([0-9]+)$')::numeric
   AND x.upmj BETWEEN (q.first_seen AT TIME ZONE :timezone)::date AND (q.released_at AT TIME ZONE :timezone)::date
   ORDER BY x.upmj DESC, x.upmt DESC, x.sfx LIMIT 1) AS v ON true
 WHERE {_REJECTED}
