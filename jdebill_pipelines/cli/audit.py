@@ -80,8 +80,10 @@ def report(name: str, period: str, folder: Path, recompute: bool | None, replace
     copies give the same figures. Exit code 1 when a procedure failed.
     """
     from jdebill_pipelines.audit.pack.pack import FolderInUse, RowsMissing, check_folder, write_pack
+    from jdebill_pipelines.audit.pack.traces import chains_of
     from jdebill_pipelines.audit.period import UnknownPeriod
     from jdebill_pipelines.audit.runner import LedgersNotRead
+    from jdebill_pipelines.audit.trace import Tracer
     from jdebill_pipelines.config.vault import load_vault
     from jdebill_pipelines.store.store import Store
 
@@ -100,6 +102,7 @@ def report(name: str, period: str, folder: Path, recompute: bool | None, replace
                 journal=store.journal.head(),
                 packed_by=version("jdebill-pipelines"),
                 replace=replace,
+                trace_of=chains_of(Tracer(store, connection)),
                 progress=told,
             )
     except (FolderInUse, RowsMissing, UnknownPeriod, LedgersNotRead) as problem:

@@ -1,4 +1,4 @@
-"""A small company that things happened to, once per module, and the command that traces its documents."""
+"""A small company that things happened to, once per test process, and the command that traces its documents."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,10 @@ class Said:
         return json.loads(self.out, parse_float=str)
 
 
-Trace = Callable[..., Said]
+Command = Callable[..., Said]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def told(
     postgres_server: str, dagster_template: str, dagster_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Told]:
@@ -101,16 +102,45 @@ def told(
         drop_database(postgres_server, name)
 
 
+@pytest.fixture(scope="session")
+def late(told: Told) -> tuple[str, str]:
+    """A bill of a voucher, paid and posted after the audit's copies were read: BILL's payment, JDE's payment."""
+    world = told.world
+    taken = set(told.story.bills.values())
+    by_bill = {remote: key for key, remote in world.links("bill").items()}
+    bill = next(
+        b
+        for b in world.bill("bill")
+        if b["paymentStatus"] == "UNPAID"
+        and not b["archived"]
+        and b["id"] not in taken
+        and by_bill.get(b["id"], "").count("-") == 2
+    )
+    day = str(world.sandbox.control_bill("clock")["now"])[:10]
+    made = world.sandbox.control_bill("clerk/pay", {"billId": bill["id"], "processDate": day, "to": "PROCESSED"})
+    world.sync()
+    world.sandbox.control_ais("post", {})
+    link = world.store.links.get("posting", [f"{made['id']}:{bill['id']}:post"])
+    (remote,) = {found.remote_id for found in link.values()}
+    return made["id"], remote
+
+
 @pytest.fixture
-def trace(told: Told, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Trace:
-    """Runs ``jdebill audit trace acme ...`` in this process."""
+def audit(told: Told, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs ``jdebill audit ...`` in this process."""
     for variable, value in told.environment.items():
         monkeypatch.setenv(variable, value)
 
     def command(*arguments: str) -> Said:
         capsys.readouterr()
-        code = run(["audit", "trace", NAME, *arguments])
+        code = run(["audit", *arguments])
         said = capsys.readouterr()
         return Said(code, said.out, said.err)
 
     return command
+
+
+@pytest.fixture
+def trace(audit: Command) -> Command:
+    """Runs ``jdebill audit trace acme ...``."""
+    return partial(audit, "trace", NAME)

@@ -35,8 +35,16 @@ def chain(key: str) -> tuple[Traced, ...]:
     """A chain of its own for every payment that the trace lists; nothing for the others."""
     if not key.startswith("stp01"):
         return ()
-    payment = Traced(f"BILL payment {key}", (("Amount", "12.34 USD"), ("Note", "<b>not bold</b>")))
-    bill = Traced("BILL bill 00n7", (("Approved", "2026-10-02"),), (payment,))
+    seen = ("2026-10-02 18:04:00 UTC (12:04 MDT)", "PROCESSED <i>by list</i>")
+    payment = Traced(
+        f"BILL payment {key}",
+        (("Amount", "12.34 USD"), ("Note", "<b>not bold</b>")),
+        tie="paid by 12.34 USD",
+        events=(seen,),
+        notes=("JD Edwards' copy does not have it",),
+    )
+    line = ("line 1", "12.34 USD", "150.8610 = BILL 8610 Rent, department 150", "by sync.gl")
+    bill = Traced("BILL bill 00n7", (("Approved", "2026-10-02"),), (payment,), tie="billed as", lines=(line,))
     return (Traced("Voucher 00001-PV-700012", (("Supplier", "60001"), ("G/L date", "2026-10-01")), (bill,)),)
 
 
@@ -136,6 +144,10 @@ def test_key_of_an_exception_leads_to_its_chain_and_back(report: Page) -> None:
     expect(section).to_contain_text("Voucher 00001-PV-700012")
     expect(section).to_contain_text(f"BILL payment {first}")
     expect(section).to_contain_text("<b>not bold</b>")
+    expect(section).to_contain_text("paid by 12.34 USD")
+    expect(section.locator("table.lines td").nth(2)).to_have_text("150.8610 = BILL 8610 Rent, department 150")
+    expect(section.locator("ul.events")).to_have_text("2026-10-02 18:04:00 UTC (12:04 MDT) PROCESSED <i>by list</i>")
+    expect(section).to_contain_text("JD Edwards' copy does not have it")
     shot(report, "report-trace")
     report.get_by_role("link", name="Back to the report").click()
     expect(report.locator("h1")).to_contain_text("Month-end audit")

@@ -37,7 +37,7 @@ _RULES = {
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # HTML has no place for them
 _TIGHT = (Shape.TIME, Shape.KEY)
 
-LinkOf = Callable[[str, bool], str]
+LinkOf = Callable[[str, bool, str], str]
 
 
 def environment() -> jinja2.Environment:
@@ -78,8 +78,8 @@ class ReportPage:
 
     Args:
         report: whose.
-        link_of: gives the address that a key leads to, '' for none; its second argument tells whether the row is an
-            exception.
+        link_of: gives the address that a key leads to, '' for none; its other arguments tell whether the row is an
+            exception, and the column.
     """
 
     def __init__(self, report: Report, link_of: LinkOf) -> None:
@@ -187,7 +187,7 @@ def cells_html(row: SampledRow, columns: Sequence[Column], currencies: Mapping[i
         currency = str(row.values[currencies[at]] or "") if at in currencies else ""
         text = _CONTROLS.sub("\ufffd", people_text(value, column.shape, currency))
         shown = str(escape(text))
-        if column.shape is Shape.KEY and text and (href := link_of(text, row.exception)):
+        if column.shape is Shape.KEY and text and (href := link_of(text, row.exception, column.name)):
             shown = f'<a href="{escape(href)}">{shown}</a>'
         kind = kinds[at]
         parts.append(f'<td class="{kind}">{shown}</td>' if kind else f"<td>{shown}</td>")
@@ -202,7 +202,7 @@ def summary_table(
     body = "".join(
         f'<tr class="x">{cells}</tr>\n' if row.exception else f"<tr>{cells}</tr>\n"
         for row in rows
-        for cells in [cells_html(row, columns, currencies, lambda _key, _exception: "")]
+        for cells in [cells_html(row, columns, currencies, lambda _key, _exception, _column: "")]
     )
     return {"key": key, "title": title, "heads": heads(columns), "rows": Markup(body), "more": more}  # noqa: S704 - escaped
 

@@ -39,7 +39,7 @@ class Evidence(Part):
         chain = frozenset(members)
         found: dict[Ref, list[Event]] = defaultdict(list)
         keys = [ref.key for ref in chain if ref.kind in (Kind.SUPPLIER, Kind.ORDER, Kind.VOUCHER, Kind.POSTING)]
-        entries = self.select(_JOURNAL, keys=keys, remote=[r.key for r in chain if r.kind is Kind.VENDOR])
+        entries = self.select(_JOURNAL, keys=keys)
         passes = {
             (e["natural_key"], str(e["body"].get("content_hash"))): e for e in entries if e["event"] == "override"
         }
@@ -223,7 +223,9 @@ def _moment(written: str) -> datetime | None:
 
 _VERDICTS = """
 SELECT kind, natural_key, content_hash, passed, failures, run_id, at FROM jdebill.verdicts
-WHERE connection = :connection AND natural_key = ANY(:keys) ORDER BY at, kind, content_hash
+WHERE connection = :connection AND gate IN ('vendors', 'bills', 'postings')
+AND kind IN ('vendor', 'bill', 'vendor_credit', 'posting', 'posting_voucher') AND natural_key = ANY(:keys)
+ORDER BY at, kind, content_hash
 """
 _HELD = """
 SELECT kind, natural_key, line, field, rule, value, reason, fix, content_hash, amount, currency, first_seen,
@@ -232,20 +234,21 @@ FROM jdebill.quarantine WHERE connection = :connection AND natural_key = ANY(:ke
 """
 _DRAFTS = """
 SELECT d.kind, d.natural_key, d.reason, d.updated_at FROM jdebill.drafts d
-WHERE d.connection = :connection AND d.natural_key = ANY(:keys) AND d.status = 'not_due'
+WHERE d.connection = :connection AND d.kind IN ('vendor', 'bill', 'vendor_credit', 'posting', 'posting_voucher')
+AND d.natural_key = ANY(:keys) AND d.status = 'not_due'
 AND NOT (d.gate = 'postings' AND EXISTS (SELECT FROM jdebill.links l
   WHERE l.connection = d.connection AND l.kind = d.kind AND l.natural_key = d.natural_key))
 ORDER BY d.kind, d.natural_key
 """
 _OPEN = """
 SELECT kind, natural_key, operation, state, errors, claimed_at, actor, run_id, asset_key, amount, currency
-FROM jdebill.writes WHERE connection = :connection AND natural_key = ANY(:keys)
+FROM jdebill.writes WHERE connection = :connection
+AND kind IN ('vendor', 'bill', 'vendor_credit', 'posting', 'posting_voucher') AND natural_key = ANY(:keys)
 AND state IN ('intended', 'claimed', 'unknown') ORDER BY id
 """
 _JOURNAL = """
 SELECT seq, at, event, kind, natural_key, remote_id, run_id, asset_key, actor, body FROM jdebill.journal
-WHERE connection = :connection AND (natural_key = ANY(:keys) OR (kind = 'vendor' AND remote_id = ANY(:remote)))
-ORDER BY seq
+WHERE connection = :connection AND natural_key = ANY(:keys) ORDER BY seq
 """
 _STATES = """
 SELECT payment_id, single_status, status, updated_time, observed_at, source, event_id, run_id

@@ -229,9 +229,9 @@ class Follower:
         remote = [f"{begin}{PAYMENT_ID}{key}" for key in keys for begin in ("", VOID)]
         yield from self._posted(self._records.links(POSTINGS, remote_ids=remote))
         marked = {text(row, "RMK"): row for row in rows if text(row, "RMK") and text(row, "DCTM") != "PO"}
-        for sent in self._records.sent_with(marked):
-            target = Ref(Kind.JDE_PAYMENT, str(int(marked[sent["reference"]]["PYID"])))
-            yield Tie(Ref(Kind.POSTING, sent["natural_key"]), target, "written as", by="F0414.RMK")
+        for posting, reference in self._records.sent_with(marked).items():
+            target = Ref(Kind.JDE_PAYMENT, str(int(marked[reference]["PYID"])))
+            yield Tie(Ref(Kind.POSTING, posting), target, "written as", by="F0414.RMK")
 
     def _paid_in_jde(self, rows: Iterable[Row]) -> Iterator[Tie]:
         """One tie per voucher and payment, whatever its pay items; a void's rows are the payment's own."""
@@ -253,9 +253,8 @@ class Follower:
         for row in self._books.rows("F0911", "DOC", {entry.number for entry in entries}):
             if VoucherKey.of(row) in entries and text(row, "ICUT") in JOURNAL_BATCHES:
                 marked |= {mark: str(VoucherKey.of(row)) for mark in (text(row, "EXR"), text(row, "EXA")) if mark}
-        for sent in self._records.sent_with(marked):
-            target = Ref(Kind.ENTRY, marked[sent["reference"]])
-            yield Tie(Ref(Kind.POSTING, sent["natural_key"]), target, "written as", by="F0911.EXR")
+        for posting, reference in self._records.sent_with(marked).items():
+            yield Tie(Ref(Kind.POSTING, posting), Ref(Kind.ENTRY, marked[reference]), "written as", by="F0911.EXR")
 
 
 def document_kind(key: str) -> Kind:

@@ -12,11 +12,16 @@ from typing import Any, NamedTuple
 from jdebill_pipelines.audit.tracing.books import Books, Row
 from jdebill_pipelines.audit.tracing.follow import JOURNAL_BATCHES, PAYMENT_ID, document_kind
 from jdebill_pipelines.audit.tracing.model import Kind, Ref
+from jdebill_pipelines.audit.tracing.records import Records
 from jdebill_pipelines.domain.keys import BadKeyError, OrderKey, VoucherKey
 from jdebill_pipelines.domain.rows import text
 from jdebill_pipelines.store.scope import Part, Scope
 
 INVOICE, JOURNAL = "invoice", "journal"
+# Ids of BILL, postings, references, whole natural keys: none of them is taken for a supplier's invoice number as well.
+_WHOLE = re.compile(
+    r"[0-9A-Za-z]{20}|\S+:\S+:(?:post|reverse)|\S+/[0-9a-f]{9}|[^-\s]{5}-[^-\s]{2}-\d+(?:-[^-\s]{3})?|PYID-\d+"
+)
 _MOST_DIGITS = 15  # longer than any number of JDE, shorter than what a database would refuse
 
 
@@ -61,7 +66,7 @@ class Finder(Part):
 
     def __init__(self, scope: Scope, books: Books) -> None:
         super().__init__(scope)
-        self._books = books
+        self._books, self._records = books, Records(scope)
         self._finders: dict[str, Callable[[str], Iterable[Ref]]] = {
             Kind.ORDER: self._orders,
             Kind.VOUCHER: self._vouchers,
@@ -83,7 +88,13 @@ class Finder(Part):
         named = exact(key)
         if named is not None:
             return sorted(set(self._finders[named[0]](named[1])))
-        found = {ref: None for form in FORMS if form.bare for ref in sorted(set(self._finders[form.word](key)))}
+        bare = [form.word for form in FORMS if form.bare]
+        if _WHOLE.fullmatch(key) and (found := self._of(key, [word for word in bare if word != INVOICE])):
+            return found
+        return self._of(key, bare)
+
+    def _of(self, key: str, words: Iterable[str]) -> list[Ref]:
+        found = {ref: None for word in words for ref in sorted(set(self._finders[word](key)))}
         return list(found)
 
     # JDE.
@@ -168,7 +179,8 @@ class Finder(Part):
     # Ours.
 
     def _postings(self, key: str) -> Iterable[Ref]:
-        return [Ref(Kind.POSTING, row["natural_key"]) for row in self.select(_POSTINGS, key=key)]
+        found = [row["natural_key"] for row in self.select(_POSTINGS, key=key)]
+        return [Ref(Kind.POSTING, name) for name in (*found, *self._records.sent_with([key]))]
 
     def _journal(self, key: str) -> Iterable[Ref]:
         number = _number(key)
@@ -213,7 +225,8 @@ def _fits(row: Row, parts: dict[str, Any]) -> bool:
 
 
 _DOCUMENTS = """
-SELECT natural_key FROM jdebill.drafts WHERE connection = :connection AND gate = 'bills' AND natural_key = :key
+SELECT natural_key FROM jdebill.drafts
+WHERE connection = :connection AND kind IN ('bill', 'vendor_credit') AND natural_key = :key
 UNION SELECT natural_key FROM jdebill.links
 WHERE connection = :connection AND kind IN ('bill', 'vendor_credit') AND natural_key = :key
 """
@@ -252,9 +265,9 @@ SELECT id FROM jdebill.bill_payments WHERE connection = :connection AND :key IN 
   transaction_number, raw #>> '{disbursementInfo,checkDisbursement,checkNumber}')
 """
 _POSTINGS = """
-SELECT natural_key FROM jdebill.writes WHERE connection = :connection AND kind IN ('posting', 'posting_voucher')
-  AND :key IN (natural_key, content->>'reference')
+SELECT natural_key FROM jdebill.writes
+WHERE connection = :connection AND kind IN ('posting', 'posting_voucher') AND natural_key = :key
 UNION SELECT natural_key FROM jdebill.drafts
-WHERE connection = :connection AND kind = 'posting' AND :key IN (natural_key, content->>'reference')
+WHERE connection = :connection AND kind = 'posting' AND natural_key = :key
 """
 _ENTRY = "SELECT kind, natural_key FROM jdebill.journal WHERE connection = :connection AND seq = :seq"

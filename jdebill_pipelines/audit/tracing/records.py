@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from jdebill_pipelines.domain.keys import PostingKey, external_reference
+from jdebill_pipelines.domain.postings import NO_BILL
 from jdebill_pipelines.store.scope import Part, Row
 
 
@@ -28,12 +30,19 @@ class Records(Part):
         return self.select(_CREDIT_USES, credits=list(credits_))
 
     def posting_keys(self, payments: Iterable[str]) -> list[str]:
-        """Return the keys of all postings of payments: drafted, sent or linked."""
-        return [row["natural_key"] for row in self.select(_POSTING_KEYS, payments=list(payments))]
+        """Return the keys of all postings of payments: drafted or sent for what they pay now, or linked."""
+        wanted = list(payments)
+        parts = {(row["payment_id"], row["bill_id"] or NO_BILL) for row in self.payment_lines(payments=wanted)}
+        parts |= {(payment, NO_BILL) for payment in wanted}
+        keys = [f"{payment}:{bill}:{what}" for payment, bill in sorted(parts) for what in ("post", "reverse")]
+        return [row["natural_key"] for row in self.select(_POSTING_KEYS, payments=wanted, keys=keys)]
 
-    def sent_with(self, references: Iterable[str]) -> list[Row]:
-        """Return the postings that were sent under these references: natural_key, reference."""
-        return self.select(_SENT, references=list(references))
+    def sent_with(self, references: Iterable[str]) -> dict[str, str]:
+        """Return the posting that each reference was made for, by its key; a reference begins with its payment."""
+        wanted = set(references)
+        keys = self.posting_keys({reference.partition("/")[0] for reference in wanted if "/" in reference})
+        made = {key: external_reference(PostingKey.parse(key)) for key in keys}
+        return {key: reference for key, reference in made.items() if reference in wanted}
 
     def mirrored(self, kind: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Return objects of BILL as last read, by id: ``bills``, ``vendor_credits``, ``payments``, ``vendors``, ..."""
@@ -46,6 +55,21 @@ class Records(Part):
     def currencies(self, vendors: Iterable[str]) -> dict[str, str]:
         """Return the currency of vendors by id; BILL shows none for dollars."""
         return {i: str(raw.get("billCurrency") or "USD") for i, raw in self.mirrored("vendors", vendors).items()}
+
+    def drafts(self, keys: Iterable[str], kinds: Iterable[str]) -> dict[tuple[str, str], Row]:
+        """Return drafts by kind and key: content, details, currency, amount, source."""
+        found = self.select(_DRAFTS, keys=list(keys), kinds=list(kinds))
+        return {(row["kind"], row["natural_key"]): row for row in found}
+
+    def written(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the content that was confirmed last of bills and vendor credits, by key of their document."""
+        found = self.select(_CONTENTS, keys=list(keys), kinds=["bill", "vendor_credit"], states=["confirmed"])
+        return {row["natural_key"]: row["content"] for row in found}
+
+    def sent(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the content of postings as it was sent last, whatever became of it."""
+        found = self.select(_CONTENTS, keys=list(keys), kinds=["posting"], states=None)
+        return {row["natural_key"]: row["content"] for row in found}
 
     def of_vendor(self, vendors: Iterable[str]) -> list[Row]:
         """Return all bills, credits and payments of vendors: kind, id, day (ISO text)."""
@@ -71,17 +95,25 @@ FROM jdebill.bill_payment_lines l CROSS JOIN LATERAL jsonb_array_elements(l.vend
 WHERE l.connection = :connection AND l.vendor_credits <> '[]' AND e.value->>'id' = ANY(:credits)
 ORDER BY l.payment_id, l.line
 """
+# Drafts and writes are large and found by their whole keys; links are small enough to be looked through.
 _POSTING_KEYS = """
-SELECT natural_key FROM jdebill.drafts WHERE connection = :connection AND kind IN ('posting', 'posting_voucher')
-  AND split_part(natural_key, ':', 1) = ANY(:payments)
-UNION
-SELECT natural_key FROM jdebill.writes WHERE connection = :connection AND kind IN ('posting', 'posting_voucher')
+SELECT natural_key FROM jdebill.drafts
+WHERE connection = :connection AND kind IN ('posting', 'posting_voucher') AND natural_key = ANY(:keys)
+UNION SELECT natural_key FROM jdebill.writes
+WHERE connection = :connection AND kind IN ('posting', 'posting_voucher') AND natural_key = ANY(:keys)
+UNION SELECT natural_key FROM jdebill.links
+WHERE connection = :connection AND kind IN ('posting', 'posting_voucher')
   AND split_part(natural_key, ':', 1) = ANY(:payments)
 ORDER BY 1
 """
-_SENT = """
-SELECT DISTINCT natural_key, content->>'reference' AS reference FROM jdebill.writes
-WHERE connection = :connection AND kind = 'posting' AND content->>'reference' = ANY(:references) ORDER BY 1
+_DRAFTS = """
+SELECT kind, natural_key, content, details, currency, amount, source FROM jdebill.drafts
+WHERE connection = :connection AND natural_key = ANY(:keys) AND kind = ANY(:kinds)
+"""
+_CONTENTS = """
+SELECT natural_key, content FROM jdebill.writes
+WHERE connection = :connection AND natural_key = ANY(:keys) AND kind = ANY(:kinds)
+AND (CAST(:states AS text[]) IS NULL OR state = ANY(:states)) ORDER BY natural_key, id
 """
 _OF_VENDOR = """
 SELECT 'bill' AS kind, id, coalesce(invoice_date, '') AS day FROM jdebill.bill_bills
