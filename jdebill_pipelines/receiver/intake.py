@@ -103,8 +103,6 @@ class Intake:
                 await self._store(connection, group)
 
     async def _store(self, connection: str, group: list[_Waiting]) -> None:
-        # In the order of their keys: two batches with the same events must not wait for each other.
-        group.sort(key=lambda waiting: waiting.event.event_id)
         try:
             new = await self._run(lambda: self._put(connection, [waiting.event for waiting in group]))
         except Exception as error:  # noqa: BLE001 - whoever waits must be answered, whatever it was
