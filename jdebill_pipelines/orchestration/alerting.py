@@ -183,13 +183,15 @@ def _told(
     of_run: Callable[[Sequence[FailedCheck]], list[Alert]],
 ) -> None:
     run = context.dagster_run
-    if run.tags.get(WILL_RETRY_TAG) == "true" or not _is_of(run, connection.name):
+    if not _is_of(run, connection.name):
         return
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            checks = failed_checks(context.instance, run.run_id, connection.name)
             store = runtime.store(connection.name)
             run_records.ended(store, run, _ENDED[run.status])
+            if run.tags.get(WILL_RETRY_TAG) == "true":
+                return  # on record, and told of when the last attempt fails
+            checks = failed_checks(context.instance, run.run_id, connection.name)
             alerts = [causes.check_failed(check, run.run_id) for check in checks]
             alerts += of_run(checks)
             alerts += [
