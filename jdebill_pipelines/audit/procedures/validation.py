@@ -19,6 +19,9 @@ def in_period(column: str) -> str:
 
 _CONFIRMED = f"w.connection = :connection AND w.state = 'confirmed' AND {in_period('w.settled_at')}"
 
+# The store keeps the last verdict on a content; the claim of a write has seen one that passed (store/releases.py).
+_FAILED = "(NOT v.passed AND v.at <= w.settled_at)"
+
 BYPASS = Procedure(
     key="gate_bypass",
     section=Section.VALIDATION,
@@ -27,13 +30,14 @@ BYPASS = Procedure(
     method=(
         "Every write confirmed in the period must have a stored verdict that passes for the hash of its content, its "
         "content must still have that hash (computed here anew), what was sent must have the digest that was stored, "
-        "and its journal entry must be there."
+        "and its journal entry must be there. Content is judged again in later runs: a verdict that fails since it was "
+        "written (its supplier was put on hold, say) says nothing about the write."
     ),
     population=f"SELECT count(*) FROM jdebill.writes w WHERE {_CONFIRMED}",
     query=f"""
 SELECT w.kind, w.natural_key AS document, w.operation, w.remote_id, w.settled_at, w.actor, w.run_id,
   concat_ws('; ',
-    CASE WHEN v.passed IS NULL THEN 'no verdict' WHEN NOT v.passed THEN 'the verdict failed' END,
+    CASE WHEN v.passed IS NULL THEN 'no verdict' WHEN {_FAILED} THEN 'the verdict failed' END,
     CASE WHEN jdebill.content_hash(w.kind, w.content) <> w.content_hash THEN 'the content is not what was judged' END,
     CASE WHEN jdebill.digest(w.payload) <> w.payload_digest THEN 'what was sent is not what is stored' END,
     CASE WHEN NOT EXISTS (SELECT FROM jdebill.journal j WHERE j.connection = w.connection
@@ -42,7 +46,7 @@ SELECT w.kind, w.natural_key AS document, w.operation, w.remote_id, w.settled_at
 FROM jdebill.writes w
 LEFT JOIN jdebill.verdicts v ON v.connection = w.connection AND v.gate = w.gate AND v.kind = w.kind
   AND v.natural_key = w.natural_key AND v.content_hash = w.content_hash
-WHERE {_CONFIRMED} AND (v.passed IS DISTINCT FROM true
+WHERE {_CONFIRMED} AND (v.passed IS NULL OR {_FAILED}
   OR jdebill.content_hash(w.kind, w.content) <> w.content_hash OR jdebill.digest(w.payload) <> w.payload_digest
   OR NOT EXISTS (SELECT FROM jdebill.journal j WHERE j.connection = w.connection AND j.natural_key = w.natural_key
     AND j.kind = w.kind AND j.event IN ('confirmed', 'adopted', 'matched') AND j.body->>'write' = w.id::text))
