@@ -6,6 +6,7 @@ accepting, answer what was accepted, store it, and end.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -76,6 +77,9 @@ def serve(url: str, vault: Vault, connections: Mapping[str, Connection], *, host
             timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+        # What is loaded by now stays to the end: walking through it again is a pause that posts would wait for.
+        gc.collect()
+        gc.freeze()
         uvicorn.Server(config).run()
     finally:
         engine.dispose()
