@@ -38,7 +38,7 @@ class LedgersNotRead(ValueError):
 
 # Hash joins over whole ledgers, within bounds: a join that does not fit goes to disk. PostgreSQL cannot know how many
 # rows the parts of a procedure will have; where it takes many for few, a nested loop compares every one with every one.
-_SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off", "SET LOCAL enable_nestloop = off")
+_SETTINGS = ("SET LOCAL work_mem = '16MB'", "SET LOCAL jit = off", "SET LOCAL enable_nestloop = off")
 
 
 def run_report(

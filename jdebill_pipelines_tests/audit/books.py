@@ -8,18 +8,38 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 
 from jdebill_pipelines.audit.model import Report
+from jdebill_pipelines.audit.pack.pack import write_pack
+from jdebill_pipelines.config.vault import Vault
 from jdebill_pipelines.sandbox.serve import SandboxProcess
 from jdebill_pipelines.steps.ap_ledger import ap_ledger
 from jdebill_pipelines.steps.context import Mode, StepResult
+from jdebill_pipelines.store.journal import Head
 from jdebill_pipelines.store.store import Store
 from jdebill_pipelines_tests.payments.loop import D, Loop
 
 Row = dict[str, Any]
 # BILL API v3: in these states of `singleStatus` the payer was debited and has not got the money back.
 PAID = ("PROCESSED", "SENT", "DELIVERED", "CLEARED")
+# Procedures whose rows are a matter of the cut-off alone; the others also show what came after it.
+FIGURES: tuple[str, ...] = (
+    "tie_out",
+    "three_sided",
+    "three_sided_items",
+    "roll_forward",
+    "open_items",
+    "batches_to_ledger",
+    "missing_postings",
+    "posted_twice",
+    "wrong_amounts",
+    "in_transit",
+    "integrity_items",
+    "integrity_payments",
+    "integrity_batches",
+)
 
 
 class Sides(Protocol):
@@ -110,6 +130,18 @@ def outcome(report: Report, procedure: str) -> str:
     return next(r.outcome for r in report.results if r.procedure.key == procedure)
 
 
+def figures(report: Report) -> dict[str, Any]:
+    """Outcome and rows of the procedures that have figures."""
+    found = {r.procedure.key: (r.outcome, r.population, r.rows, r.exceptions) for r in report.results}
+    return {key: (found[key], rows_of(report, key)) for key in FIGURES}
+
+
+def csv_bytes(report: Report, folder: Path) -> dict[str, bytes]:
+    """The CSV files of the same procedures, from a pack that is written into a new folder."""
+    write_pack(report, folder, vault=Vault(bytes(32)), journal=Head(1, "ab" * 32), packed_by="test")
+    return {key: (folder / "csv" / f"{key}.csv").read_bytes() for key in FIGURES}
+
+
 def trade_account_of(loop: Sides, last: date, company: str = "00001") -> Decimal:
     """What the control account 4110 says at the end of a day, a credit being positive."""
     end = f"{last:%Y%m%d}"
@@ -178,12 +210,21 @@ def bill_open_of(loop: Sides, last: date) -> dict[str, Decimal]:
                 places[one["id"]] = currencies[one["vendorId"]]
                 found[currencies[one["vendorId"]]] = found.get(currencies[one["vendorId"]], D(0)) + sign * one["amount"]
     for payment in loop.sandbox.control_bill("payments"):
-        if payment["processDate"].replace("-", "") > end or payment["singleStatus"] not in PAID:
+        if payment["processDate"].replace("-", "") > end or not (
+            payment["singleStatus"] in PAID or _voided_on(payment) > end
+        ):
             continue
         for link in payment.get("billPayments") or [{"billId": payment["billId"], "amount": payment["amount"]}]:
             if link["billId"] in places:
                 found[places[link["billId"]]] -= link["amount"]
     return found
+
+
+def _voided_on(payment: Row) -> str:
+    """The day on which a payment was voided, ``YYYYMMDD``; '' for one that was not: until then it stood."""
+    if payment["singleStatus"] != "VOIDED":
+        return ""
+    return str(payment["voidInfo"][-1]["updatedTime"])[:10].replace("-", "")
 
 
 def total_of(rows: Iterable[Row], name: str) -> Decimal:

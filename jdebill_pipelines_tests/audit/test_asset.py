@@ -10,7 +10,7 @@ from jdebill_pipelines.audit.runner import load_report
 from jdebill_pipelines.build import build_defs
 from jdebill_pipelines.config.connection import load_connections
 from jdebill_pipelines.orchestration.keys import RANGE_END_TAG, RANGE_START_TAG, asset_key
-from jdebill_pipelines_tests.audit.books import outcome, rows_of
+from jdebill_pipelines_tests.audit.books import figures, outcome, rows_of
 from jdebill_pipelines_tests.support.world import NAME, World
 
 MONTHS = ("2025-03", "2025-05")
@@ -66,6 +66,32 @@ def test_a_backfill_reports_each_month_and_its_checks_ask_the_reports(synced: Wo
     assert {"2025-03", "2025-04", "2025-05", "2025-05 tie_out"} <= metadata.keys()
     entries = [e for e in synced.store.journal.read() if e.event == "reported"]
     assert [e.natural_key for e in entries] == ["2025-03", "2025-04", "2025-05"]
+
+
+def test_a_past_month_is_reported_again_after_two_further_months(synced: World) -> None:
+    """June is reported, two of its payments are voided, July and August are paid; June is backfilled: equal figures."""
+    connection = load_connections(synced.settings.connections_dir)[NAME]
+    assert run_audit(synced, "2025-06", "2025-06").success
+    first = load_report(synced.store, connection, "2025-06")
+    assert first is not None
+    before, population = figures(first), rows_of(first, "payment_trace")
+    assert len(population) >= 4
+    for month in ("2025-07", "2025-08"):
+        bill = next(b for b in synced.bill("bill") if b["paymentStatus"] == "UNPAID" and not b.get("archived"))
+        earlier = next(p for p in synced.sandbox.control_bill("payments") if p["singleStatus"] == "PROCESSED")
+        synced.sandbox.control_bill("clerk/void", {"paymentId": earlier["id"]})
+        paid = {"billId": bill["id"], "to": "PROCESSED", "processDate": f"{month}-20"}
+        synced.sandbox.control_bill("clerk/pay", paid)
+        results = synced.sync("2025-06", month).results["jde/postings"].counts
+        assert (results["posted"], results["reversed"]) == (1, 1)
+    synced.sandbox.control_ais("post", {})
+    assert run_audit(synced, "2025-06", "2025-08").success
+    again, august = (load_report(synced.store, connection, month) for month in ("2025-06", "2025-08"))
+    assert again is not None
+    assert august is not None
+    assert again.id > first.id
+    assert figures(again) == before
+    assert [row["compared"] for row in rows_of(august, "payment_trace")] == ["equal"]
 
 
 def test_checks_fail_for_a_payment_that_jde_lost_and_an_open_period(synced: World) -> None:

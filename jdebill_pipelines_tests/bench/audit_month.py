@@ -61,7 +61,7 @@ def scenario(databases: Databases, work: Path, rounds: int) -> Section:
     section.targets += _targets(reports)
     section.notes += [
         "CPU: our process and PostgreSQL's for it. x COPY: times what it takes to copy the same rows out and in, once.",
-        "The memory of PostgreSQL's process includes the shared buffers that it touched (128 MiB).",
+        "The memory of PostgreSQL's process includes the shared buffers that it touched.",
     ]
     return section
 

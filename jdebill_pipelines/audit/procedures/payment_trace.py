@@ -31,10 +31,13 @@ WHERE {_OF_PERIOD}
     query=f"""
 {_FACTS},
 lines AS MATERIALIZED (
-  SELECT f.icut, f.icu, f.doc, count(*) AS lines, sum(f.aa) FILTER (WHERE f.aa > 0) AS debits
+  SELECT f.icut || ' ' || f.icu AS batch, f.doc, count(*) AS lines, sum(f.aa) FILTER (WHERE f.aa > 0) AS debits
   FROM jdebill.aud_f0911 f WHERE f.connection = :connection AND f.lt = 'AA' AND f.icut IN ('K', 'M', 'W', 'G', '')
     AND f.dct NOT IN ('AE', 'PO')
   GROUP BY f.icut, f.icu, f.doc
+),
+header AS MATERIALIZED (
+  SELECT b.icut || ' ' || b.icu AS batch, b.ist FROM jdebill.aud_f0011 b WHERE b.connection = :connection
 ),
 history AS MATERIALIZED (
   SELECT h.payment_id, string_agg(concat_ws(' ', coalesce(nullif(h.single_status, ''), h.status),
@@ -60,10 +63,8 @@ FROM paid p
 LEFT JOIN posted d ON d.payment_id = p.payment_id AND d.bill_id = p.bill_id
 LEFT JOIN jdebill.bill_payments b ON b.connection = :connection AND b.id = p.payment_id
 LEFT JOIN history h ON h.payment_id = p.payment_id
-LEFT JOIN jdebill.aud_f0011 t ON t.connection = :connection AND t.icut = split_part(d.batch, ' ', 1)
-  AND t.icu::text = split_part(d.batch, ' ', 2)
-LEFT JOIN lines l ON l.icut = split_part(d.batch, ' ', 1) AND l.icu::text = split_part(d.batch, ' ', 2)
-  AND l.doc = d.payment_number
+LEFT JOIN header t ON t.batch = d.batch
+LEFT JOIN lines l ON l.batch = d.batch AND l.doc = d.payment_number
 LEFT JOIN sent s ON s.reference = d.reference
 WHERE {_OF_PERIOD}
 ORDER BY p.process_date, p.payment_id, p.bill_id, d.document
