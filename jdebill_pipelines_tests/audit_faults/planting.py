@@ -7,6 +7,8 @@ it.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -159,8 +161,7 @@ class Planter:
 
     def deleted_voucher(self, n: int) -> None:
         """A voucher that is not posted disappears from JDE, as JDE deletes it; its bill waits in BILL."""
-        posted = {bill["jde"] for bill in self.posted_unpaid()}
-        unposted = [bill for bill in self.unpaid() if bill["jde"] not in posted]
+        unposted = [bill for bill in self.unpaid() if not self.loop.voucher(bill["jde"])[0].get("POST")]
         assert len(unposted) >= n
         for bill in unposted[:n]:
             (item,) = self.loop.voucher(bill["jde"])
@@ -214,10 +215,13 @@ class Planter:
                 self.plant("disguised duplicate", typed["id"])
 
     def closed_period(self, vouchers: int, journals: int) -> None:
-        """The next day a person posts into a period before the current one; JDE only warns."""
-        self.loop.sandbox.control_ais("switches", {"prior_period": "warning"})
+        """The next day somebody opens a closed period again, has documents entered, and closes it."""
         self.loop.sandbox.control_ais("clock", {"advance_days": 1})
         closed = self.today.replace(day=1) - timedelta(days=10)
+        with opened(self.loop, closed):
+            self._enter_late(closed, vouchers, journals)
+
+    def _enter_late(self, closed: date, vouchers: int, journals: int) -> None:
         (item, _), *_ = self.numbered(1)
         for n in range(vouchers):
             made = self.voucher(int(item["AN8"]), f"LATE-{n}-{closed:%j}", D("71.35") + n, closed)
@@ -281,8 +285,12 @@ class Planter:
         return sorted(bills, key=lambda bill: str(bill["jde"]))
 
     def posted_unpaid(self) -> list[Row]:
-        """Those whose voucher is posted: JDE deletes them no more."""
-        return [bill for bill in self.unpaid() if any(row.get("POST") == "D" for row in self.loop.voucher(bill["jde"]))]
+        """Those whose voucher is posted, so that JDE deletes it no more, and of which nobody paid anything in JDE."""
+        return [bill for bill in self.unpaid() if self._is_posted_and_open(bill["jde"])]
+
+    def _is_posted_and_open(self, key: str) -> bool:
+        items = self.loop.voucher(key)
+        return bool(items) and all(row.get("POST") == "D" and row.get("AAP") == row["AG"] for row in items)
 
     def numbered(self, n: int) -> list[tuple[Row, Row]]:
         """Pay items of paid bills whose number has digits and a zero, with their bill: one per supplier."""
@@ -301,6 +309,20 @@ class Planter:
     def voucher(self, supplier: int, number: str, amount: Decimal, when: date) -> str:
         """Enter a voucher in JDE as a person; returns its key."""
         return enter_voucher(self.loop, supplier, number, amount, when)
+
+
+@contextmanager
+def opened(loop: Loop, day: date) -> Iterator[None]:
+    """Meanwhile the period of a day is the current one of the company (F0010)."""
+    (company,) = loop.table("F0010", CO="00001")
+    year = f"{day.year}0101"
+    loop.sandbox.control_ais(
+        "tables/F0010", {"rows": [{**company, "DFYJ": year, "PNC": day.month, "APFJ": year, "APPN": day.month}]}
+    )
+    try:
+        yield
+    finally:
+        loop.sandbox.control_ais("tables/F0010", {"rows": [company]})
 
 
 def enter_voucher(loop: Loop, supplier: int, number: str, amount: Decimal, when: date) -> str:

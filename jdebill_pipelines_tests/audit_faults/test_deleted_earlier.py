@@ -9,8 +9,8 @@ from jdebill_pipelines.audit.runner import run_report
 from jdebill_pipelines.domain.tables import AUDITED
 from jdebill_pipelines_tests.audit.books import outcome, read_ledgers, rows_of, subledger_of
 from jdebill_pipelines_tests.audit_faults.conftest import SUPPLIER
-from jdebill_pipelines_tests.audit_faults.planting import enter_voucher
-from jdebill_pipelines_tests.payments.loop import NAME, D, Loop
+from jdebill_pipelines_tests.audit_faults.planting import enter_voucher, opened
+from jdebill_pipelines_tests.payments.loop import BANK, NAME, D, Loop
 
 
 def test_an_unposted_voucher_and_payment_of_last_month_are_deleted(unread: Loop) -> None:
@@ -21,19 +21,20 @@ def test_an_unposted_voucher_and_payment_of_last_month_are_deleted(unread: Loop)
     """
     loop, today = unread, datetime.now(UTC).date()
     earlier = today.replace(day=1) - timedelta(days=10)
-    loop.sandbox.control_ais("switches", {"auto_post": False, "prior_period": "warning"})
-    gone = enter_voucher(loop, SUPPLIER, "GONE-1", D("512.15"), earlier)
-    paid = enter_voucher(loop, SUPPLIER, "STAYS-1", D("77.00"), earlier)
-    pay_item = {**_named(paid), "Pay Item": "001", "Amount": D("77.00")}
-    payment = {"Payee": SUPPLIER, "Bank Account": "00000123", "Vouchers": [pay_item]}
-    payment |= {"Payment Date": earlier.isoformat(), "GL Date": earlier.isoformat()}
-    pyid = int(loop.sandbox.control_ais("clerk/payment", payment)["Payment Id"])
+    loop.sandbox.control_ais("switches", {"auto_post": False})
+    with opened(loop, earlier):
+        gone = enter_voucher(loop, SUPPLIER, "GONE-1", D("512.15"), earlier)
+        paid = enter_voucher(loop, SUPPLIER, "STAYS-1", D("77.00"), earlier)
+        payment = {"Payment Date": earlier.isoformat(), "GL Date": earlier.isoformat(), "Bank Account": BANK}
+        item = {**_named(paid), "Pay Item": "001", "Amount": D("77.00")}
+        made = loop.sandbox.control_ais("clerk/payment", {**payment, "Payee": SUPPLIER, "Vouchers": [item]})
+    pyid = int(made["Payment Id"])
     loop.documents()
     read_ledgers(loop)
     assert {_document(row) for row in _copy(loop, "F0411")} >= {gone, paid}
 
     for inputs in (_named(gone), {"Payment Id": pyid}):
-        done = loop.sandbox.control_ais("clerk/void", {**inputs, "Void GL Date": earlier.isoformat()})
+        done = loop.sandbox.control_ais("clerk/void", {**inputs, "Void GL Date": today.isoformat()})
         assert done["Void Status"] == "DELETED"
     read_ledgers(loop, f"{today:%Y-%m}")
     for table in ("F0411", "F0911"):

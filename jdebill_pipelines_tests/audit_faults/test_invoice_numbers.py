@@ -16,9 +16,18 @@ ALIKE = [
     ("00000642", "OOOOO642", "0000000642", "642"),
     ("A-1012", "a1012", "A-IOI2", "A-l0l2", "A 1O12"),
     ("PO-0042", "PO42", "po 42", "P0-42"),
+    ("NEW-070", "INV new-070", "Invoice no. NEW 70", "#NEW-70"),
     ("FACTURA 7", "Facture 007", "Rechnung 7", "bill-7", "7"),
 ]
-DIFFERENT = [("42", "420"), ("42", "A42"), ("PO42", "P42"), ("OAK12", "AK12"), ("2026-1", "2026-2"), ("BILLING 5", "5")]
+DIFFERENT = [
+    ("42", "420"),
+    ("42", "A42"),
+    ("PO42", "P42"),
+    ("OAK12", "AK12"),
+    ("2026-1", "2026-2"),
+    ("BILLING 5", "5"),
+    ("INVERTER 5", "ERTER 5"),
+]
 
 
 @pytest.fixture

@@ -13,11 +13,15 @@ from jdebill_pipelines.audit.model import Column, Procedure, Rule, Section, Shap
 
 NEAR_DAYS = 14
 
-# Upper case; leading zeros of every group of digits, separators, and the words for "invoice" in front go; letters that
+# Upper case; the words for "invoice" in front, leading zeros of every group of digits, and separators go; letters that
 # are typed for digits become digits. A zero in front may be typed as O (OO42 is 0042); an O in a word (PO42) is none.
-NORMALISED = r"""translate(regexp_replace(regexp_replace(regexp_replace(regexp_replace(upper({number}),
+# A word in front goes before a separator (INV A-42) or a digit (INV42), so that INVERTER stays one.
+_WORDS = "INVOICE|INVOIC|INV|RECHNUNG|FACTURE|FACTURA|BILL|NUMBER|NO|NR"
+NORMALISED = rf"""translate(
+  regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(upper({{number}}),
+  '^[^[:alnum:]]*(({_WORDS})[^[:alnum:]]+)+(?=[[:alnum:]])', ''),
   '(^|[^A-Z0-9]|[A-HJKMNP-Z](?=0))[0O]+([OIL]*[0-9])', '\1\2', 'g'), '[^[:alnum:]]', '', 'g'),
-  '^(INVOICE|INVOIC|INV|RECHNUNG|FACTURE|FACTURA|BILL|NUMBER|NO|NR)+([OIL]*[0-9])', '\2'),
+  '^({_WORDS})+([OIL]*[0-9])', '\2'),
   '^[0O]+(?![A-HJKMNP-Z])', ''), 'OIL', '011')"""
 
 # Every voucher that stands, and every bill in BILL that none of ours is.
