@@ -28,7 +28,7 @@ up: $(STAMP) ## Start the product: database, Dagster UI and daemon, webhook rece
 	$(BIN)/jdebill up
 
 test: $(STAMP) ## Run the tests on a PostgreSQL and simulated servers of their own
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP) ## Check style, types and the import arrows
 	$(BIN)/ruff check .

@@ -11,9 +11,12 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
+
+from jdebill_pipelines_tests.support.scheduling import FolderScheduling, rank
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -22,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep Dagster quiet and self-contained: no telemetry, no home of the developer's."""
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     os.environ.pop("DAGSTER_HOME", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long ones first."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together what shares a costly fixture. (The marks of ``--dist loadgroup`` do not arrive with pytest 9.)"""
+    return FolderScheduling(config, log)
 
 
 def fast_folder() -> str | None:

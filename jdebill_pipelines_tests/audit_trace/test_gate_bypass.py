@@ -14,7 +14,7 @@ from jdebill_pipelines.config.connection import load_connections
 from jdebill_pipelines_tests.audit_trace.conftest import ZONE, Told
 from jdebill_pipelines_tests.support.world import NAME
 
-pytestmark = [pytest.mark.xdist_group("audit_trace"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(600)]
 
 _EARLIER = """
 UPDATE jdebill.verdicts SET at = (SELECT min(settled_at) FROM jdebill.writes WHERE connection = :c) - interval '1 hour'

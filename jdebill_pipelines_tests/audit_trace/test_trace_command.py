@@ -11,7 +11,7 @@ import pytest
 from jdebill_pipelines_tests.audit_trace.conftest import Command, Told
 from jdebill_pipelines_tests.audit_trace.story import WHO, WHY
 
-pytestmark = [pytest.mark.xdist_group("audit_trace"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(600)]
 D = Decimal
 Json = dict[str, Any]
 CHAINS = ("parts", "order", "voided", "overridden", "fixed", "matched", "typed", "together")

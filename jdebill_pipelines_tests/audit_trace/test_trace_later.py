@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from jdebill_pipelines_tests.audit_trace.conftest import Command, Told
 from jdebill_pipelines_tests.support.world import COMMAND, NAME
 
-pytestmark = [pytest.mark.xdist_group("audit_trace"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(600)]
 D = Decimal
 
 

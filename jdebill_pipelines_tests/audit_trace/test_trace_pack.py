@@ -10,7 +10,7 @@ import pytest
 from jdebill_pipelines_tests.audit_trace.conftest import Command, Told
 from jdebill_pipelines_tests.support.world import NAME
 
-pytestmark = [pytest.mark.xdist_group("audit_trace"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.timeout(600)]
 
 
 class Links(HTMLParser):

@@ -29,7 +29,6 @@ DRAFTS, BILLS = asset_key(NAME, "sync/bill_drafts"), asset_key(NAME, "bill/bills
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources`:DeprecationWarning"),
-    pytest.mark.xdist_group("backfill"),
 ]
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from jdebill_pipelines_tests.ui.conftest import shot
 
-pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ui, pytest.mark.timeout(300)]
 
 
 def test_lineage_reads_from_jde_over_sync_to_bill(page: Page) -> None:

@@ -17,7 +17,7 @@ from jdebill_pipelines.store.journal import Head
 from jdebill_pipelines_tests.audit_pack import synthetic
 from jdebill_pipelines_tests.ui.conftest import SHOTS, shot
 
-pytestmark = [pytest.mark.ui, pytest.mark.xdist_group("ui"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ui, pytest.mark.timeout(300)]
 
 ROWS, FAULTS = 3_000, 3
 
