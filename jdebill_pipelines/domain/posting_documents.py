@@ -63,6 +63,7 @@ class LinkedDocument(msgspec.Struct, frozen=True):
         source: ``F0411`` or ``F4301``.
         supplier: address number that is paid.
         shares: the accounts, needed for orders.
+        vouchers: keys of the vouchers that people matched an order to in JDE.
     """
 
     natural_key: str
@@ -73,6 +74,7 @@ class LinkedDocument(msgspec.Struct, frozen=True):
     invoice_number: str = ""
     invoice_date: date | None = None
     shares: tuple[AccountShare, ...] = ()
+    vouchers: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, draft: BillDraft) -> LinkedDocument:

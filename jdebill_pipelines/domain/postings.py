@@ -163,7 +163,10 @@ def _post(
 def _route(document: LinkedDocument | None, rules: PostingRules) -> Route:
     if document is None:
         return rules.other
-    return rules.voucher if document.source == "F0411" else rules.purchase_order
+    if document.source == "F0411":
+        return rules.voucher
+    # JDE has the invoice already: another voucher, or an entry beside it, would book it a second time.
+    return "payment" if document.vouchers and rules.purchase_order != "none" else rules.purchase_order
 
 
 def _as_posted(draft: PostingDraft, posted: PostedDocument, decision: Decision) -> PostingDraft:
@@ -249,7 +252,8 @@ def _paid_items(
     when: date,
 ) -> list[PaidItem]:
     """The voucher is settled by money and credits together; each credit voucher by what was used of it."""
-    paid = spread(link.settled, open_items.get(document.natural_key, ()), when)
+    vouchers = document.vouchers if document.source == "F4301" else (document.natural_key,)
+    paid = spread(link.settled, [item for voucher in vouchers for item in open_items.get(voucher, ())], when)
     for credit in link.credits:
         source = context.credits.get(credit.credit_id)
         if source is None:

@@ -28,6 +28,7 @@ from jdebill_pipelines.domain.posting_documents import (
     PostingContext,
     PostingRules,
 )
+from jdebill_pipelines.domain.purchase_orders import orders_of_vouchers
 from jdebill_pipelines.jde.where import any_of
 from jdebill_pipelines.steps import gl as gl_step
 from jdebill_pipelines.steps.bill_drafts import GATE as BILL_GATE
@@ -114,7 +115,13 @@ def gather(
     documents = _documents(ctx, "bill", bill_ids)
     credits_ = _documents(ctx, "vendor_credit", credit_ids)
     needed = [documents[link.bill_id] for p in new for link in p.links if link.bill_id in documents]
-    open_items = _open_items(ctx, [*needed, *credits_.values()])
+    matched = _matched(ctx, needed)
+    open_items = _open_items(ctx, [*needed, *credits_.values()], [v for found in matched.values() for v in found])
+    documents |= {
+        bill_id: msgspec.structs.replace(document, vouchers=tuple(str(v) for v in found if str(v) in open_items))
+        for bill_id, document in documents.items()
+        if (found := matched.get(document.natural_key))
+    }
     for draft in frozen:
         if draft.operation == "post" and draft.content.get("route") == "payment":
             open_items.update(take(open_items, _paid(draft.content)))
@@ -199,9 +206,28 @@ def _document(draft: StoredDraft) -> LinkedDocument:
     )
 
 
-def _open_items(ctx: StepContext, documents: Iterable[LinkedDocument]) -> dict[str, list[OpenItem]]:
+def _matched(ctx: StepContext, documents: Iterable[LinkedDocument]) -> dict[str, list[VoucherKey]]:
+    """The vouchers that people matched orders to, by order, as JDE has them now; those that we entered left out."""
+    orders = {OrderKey.parse(d.natural_key) for d in documents if d.source == "F4301"}
+    if not orders:
+        return {}
+    columns = list(t.F43121.columns)
+    numbers = sorted({order.number for order in orders})
+    pages = ctx.jde().fetch_by_keys(t.F43121, "DOCO", numbers, where=any_of("MATC", ["2"]))
+    found = orders_of_vouchers(dict(zip(columns, row, strict=True)) for page in pages for row in page)
+    ours = ctx.store.links.by_remote(VOUCHER, sorted(map(str, found)))
+    matched: dict[str, list[VoucherKey]] = {}
+    for voucher, order in sorted(found.items()):
+        if order in orders and str(voucher) not in ours:
+            matched.setdefault(str(order), []).append(voucher)
+    return matched
+
+
+def _open_items(
+    ctx: StepContext, documents: Iterable[LinkedDocument], more: Iterable[VoucherKey]
+) -> dict[str, list[OpenItem]]:
     """The pay items of vouchers as JDE has them now."""
-    vouchers = set()
+    vouchers = set(more)
     for document in documents:
         try:
             OrderKey.parse(document.natural_key)

@@ -193,6 +193,40 @@ def test_an_orders_bill_becomes_a_voucher_and_its_payment(loop: Loop) -> None:
     assert loop.check("jde/postings", "nothing_uncertain").passed
 
 
+def test_an_order_that_people_matched_to_a_voucher_is_paid_on_that_voucher(loop: Loop) -> None:
+    """Received and matched in JDE after its bill went out: the payment closes that voucher, and none is entered."""
+    bill = next(b for b in loop.open_bills("F4301") if b["currency"] == "USD")
+    voucher = _match(loop, bill["jde"])
+    vouchers, before = len(loop.table("F0411")), loop.ledger()
+    assert loop.open_amount(voucher) == bill["amount"]
+    loop.pay(bill)
+    assert loop.payments().counts["posted"] == 1
+    assert len(loop.table("F0411")) == vouchers
+    assert (loop.open_amount(voucher), loop.calls("JDEBILL_AP_VOUCHER"), loop.calls("JDEBILL_AP_PAYMENT")) == (0, 0, 1)
+    assert loop.moved(before) == {BANK: -bill["amount"], "00001001": bill["amount"]}
+    assert [w.content["route"] for w in loop.postings()] == ["payment"]
+    assert loop.check("jde/postings", "posting_matches_jde").passed
+    assert loop.payments().counts["posted"] == 0
+
+
+def test_an_order_that_was_matched_for_less_waits_for_a_person(loop: Loop) -> None:
+    """Half of the order was received and matched, all of it is paid: nothing is posted, and it says what is open."""
+    bill = next(b for b in loop.open_bills("F4301") if b["currency"] == "USD")
+    voucher = _match(loop, bill["jde"], share="0.5")
+    open_ = loop.open_amount(voucher)
+    assert 0 < open_ < bill["amount"]
+    payment = loop.pay(bill)
+    assert loop.payments().counts["posted"] == 0
+    (draft,) = loop.drafted(payment)
+    assert (draft.status, draft.source) == ("held", bill["jde"])
+    assert (
+        draft.reason
+        == f"JD Edwards does not have that much open: {bill['amount']} is to be settled, but {open_} is open."
+    )
+    assert loop.open_amount(voucher) == open_
+    assert loop.calls("JDEBILL_AP_VOUCHER") == loop.calls("JDEBILL_AP_PAYMENT") == 0
+
+
 def test_what_the_connection_writes_back_is_its_choice(loop: Loop) -> None:
     """``none`` writes nothing for bills of vouchers and says so; the order's journal entry needs no voucher."""
     writeback = type(loop.runtime.connections["acme"].sync.writeback)
@@ -211,6 +245,15 @@ def test_what_the_connection_writes_back_is_its_choice(loop: Loop) -> None:
         1,
         0,
     )
+
+
+def _match(loop: Loop, order: str, share: str = "1") -> str:
+    """Receive an order in JDE and match what was received to a voucher; its key."""
+    company, kind, number, suffix = order.split("-")
+    named = {"KCOO": company, "DCTO": kind, "DOCO": int(number), "SFXO": suffix}
+    loop.sandbox.control_ais("clerk/receive_order", {**named, "share": share})
+    made = loop.sandbox.control_ais("clerk/match_order", {**named, "VINV": "INV-4711"})
+    return f"{made['KCO']}-{made['DCT']}-{made['DOC']}"
 
 
 def _of_one_vendor(loop: Loop, n: int) -> list[dict[str, Any]]:
