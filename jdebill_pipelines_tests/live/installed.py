@@ -179,7 +179,12 @@ class Installed:
                 raise RuntimeError(f"jdebill up ended with {process.returncode}:\n{''.join(lines)}")
         finally:
             if process.poll() is None:
-                process.kill()
+                # Not killed at once: it has processes of its own to end.
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
             process.wait()
             reader.join(5)
             if process.stdout is not None:
