@@ -151,7 +151,7 @@ def _webhooks(runtime: Runtime, connection: Connection) -> Iterator[Finding]:
             what=what,
             state="warning",
             found=words,
-            fix=f"Run: {command} {connection.name}" if command else "See: jdebill webhooks status " + connection.name,
+            fix=f"Run: {command}" if command else "See: jdebill webhooks status " + connection.name,
         )
     if not found.problems:
         sent = f"{found.sent} events in a day, none missed" if found.sent else "no event in the last day"

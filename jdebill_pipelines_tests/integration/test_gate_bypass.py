@@ -128,7 +128,7 @@ def test_content_changed_by_hand_is_never_sent(world: World) -> None:
     failure = result.get_step_failure_events()[0].step_failure_data.error
     assert failure is not None
     assert "TamperedContent" in str(failure)
-    assert sent(world) == set()
+    assert sent(world) <= set(good) - {key}
 
     draft = next(d for d in world.store.drafts.read("bills", keys=[key]))
     rehash = "UPDATE jdebill.drafts SET content_hash = :h WHERE natural_key = :k"

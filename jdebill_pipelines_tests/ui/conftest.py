@@ -30,7 +30,7 @@ START_SECONDS = 180
 SHOTS = Path(os.environ.get("JDEBILL_SHOTS", "test-output"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dagster_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the Dagster page of `jdebill demo --size tiny`, which has just run and stays up."""
     if CHROMIUM is None:
@@ -85,7 +85,7 @@ def dagster_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.stdout.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A headless Chromium; there can be one per process."""
     if CHROMIUM is None:
@@ -96,7 +96,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(dagster_page: str, browser: Browser) -> Iterator[Page]:
     """A browser page on the Dagster of the demo, which shows no greeting in front of it."""
     context = browser.new_context(viewport={"width": 1800, "height": 1000}, base_url=dagster_page)
