@@ -50,11 +50,15 @@ class Clerk:
         sandbox: the simulated servers.
         day: process date of the payments.
         invoices: ids of the bills that are supplier invoices; the others are purchase orders.
+        left: ids of bills that are not paid.
     """
 
-    def __init__(self, sandbox: SandboxProcess, day: date, invoices: frozenset[str]) -> None:
+    def __init__(
+        self, sandbox: SandboxProcess, day: date, invoices: frozenset[str], left: frozenset[str] = frozenset()
+    ) -> None:
         self._sandbox = sandbox
         self._invoices = invoices
+        self._left = left
         self._day = day.isoformat()
         self._currencies = {v["id"]: v.get("billCurrency") or "USD" for v in sandbox.control_bill("vendors")}
 
@@ -86,7 +90,8 @@ class Clerk:
 
     def _due(self, most: int) -> list[Bill]:
         """Open bills, those that are due first first."""
-        bills = [b for b in self._sandbox.control_bill("bills") if not b["archived"] and b["dueAmount"] > 0]
+        listed = [b for b in self._sandbox.control_bill("bills") if not b["archived"] and b["dueAmount"] > 0]
+        bills = [b for b in listed if b["id"] not in self._left]
         bills.sort(key=lambda b: (b["dueDate"], b["invoice"]["invoiceNumber"], b["amount"]))
         first: dict[str, Bill] = {}
         for bill in bills:

@@ -17,7 +17,7 @@ from jdebill_pipelines.cli.exits import OtherSideFailed
 from jdebill_pipelines.cli.output import Progressed
 from jdebill_pipelines.config.connection import Connection
 from jdebill_pipelines.config.settings import Settings
-from jdebill_pipelines.domain.keys import BadKeyError, VoucherKey
+from jdebill_pipelines.domain.keys import BadKeyError, OrderKey, VoucherKey
 from jdebill_pipelines.sandbox.serve import SandboxProcess
 from jdebill_pipelines.steps import webhooks
 from jdebill_pipelines.steps.runtime import Runtime
@@ -126,7 +126,7 @@ def way_back(
         store = runtime.store(name)
         subscribed = webhooks.subscribe(runtime, name)
         before = payment_ids(sandbox)
-        clerk = Clerk(sandbox, datetime.now(UTC).date(), _invoices(store))
+        clerk = Clerk(sandbox, datetime.now(UTC).date(), _invoices(store), _partly_invoiced(sandbox, store))
         ways = clerk.pay(most)
         payment_id, voucher, currency = _to_be_voided(sandbox, store, ways[0])
         moments = [_moment("before", sandbox, payment_id, voucher, state="")]
@@ -159,6 +159,12 @@ def _to_be_voided(sandbox: SandboxProcess, store: Store, way: Way) -> tuple[str,
         if voucher is not None and currency == "USD":
             return payment_id, voucher, currency
     raise OtherSideFailed("the clerk paid no voucher")
+
+
+def _partly_invoiced(sandbox: SandboxProcess, store: Store) -> frozenset[str]:
+    """BILL's ids of the orders that JD Edwards has invoices of: a payment would wait until all of it is invoiced."""
+    orders = {str(OrderKey.of(row)) for row in sandbox.control_ais("tables/F43121?MATC=2")}
+    return frozenset(link.remote_id for key, link in store.links.all("bill").items() if key in orders)
 
 
 def _invoices(store: Store) -> frozenset[str]:

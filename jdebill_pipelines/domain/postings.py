@@ -238,7 +238,8 @@ def _build(
                 built.problems.append(_failure("vendorCredits", str(len(link.credits)), "credit_route", text))
     except OverpaidError as error:
         text = f"JD Edwards does not have that much open: {error}."
-        built.problems.append(_failure("F0411.AAP", str(link.settled), "voucher_open", text))
+        rule = "order_invoiced" if document is not None and document.vouchers else "voucher_open"
+        built.problems.append(_failure("F0411.AAP", str(link.settled), rule, text))
     except (UnallocatableError, InexactAmountError, UnknownCurrencyError) as error:
         built.problems.append(_failure("amount", str(link.amount), "amount", f"{error}."))
     return built
@@ -344,6 +345,8 @@ _FIXES = {
     "payables_account": "Let the connection write payments for vouchers (sync.writeback.voucher: payment).",
     "credit_route": "Enter the credit in JD Edwards by hand, then override with a reason.",
     "voucher_open": "Find out in JD Edwards who changed or paid the voucher. Void the BILL payment if it paid twice.",
+    "order_invoiced": "The order was matched to less than was paid. Match the rest of it in JD Edwards: the payment is "
+    "then posted by itself. Void the BILL payment if it paid twice.",
     "company": "Correct the company of the document, or cover the company in the connection.",
     "gl_date": "Open the period in JD Edwards, or let the connection date such payments on the next open day "
     "(sync.closed_period: next_open).",

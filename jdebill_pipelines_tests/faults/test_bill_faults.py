@@ -21,7 +21,7 @@ HEALED: dict[str, list[dict[str, Any]]] = {
 # Carried out, but the answer is lost: found on the other side and adopted, never sent again.
 LOST_ANSWERS = ("html_502_after_commit", "reset_after_commit", "timeout_after_commit", "truncate", "empty")
 # Not carried out, and nobody can know: sent again only after a look-up and the settling delay.
-LOST_CALLS = ("html_502", "reset", "timeout")
+LOST_CALLS = ("html_502", "timeout")
 
 
 @pytest.fixture(autouse=True)

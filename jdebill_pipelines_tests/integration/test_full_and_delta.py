@@ -41,7 +41,7 @@ def first_load(world: World) -> World:
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     database=None,

@@ -223,6 +223,7 @@ def test_an_order_that_was_matched_for_less_waits_for_a_person(loop: Loop) -> No
         draft.reason
         == f"JD Edwards does not have that much open: {bill['amount']} is to be settled, but {open_} is open."
     )
+    assert [row.rule for row in loop.store.quarantine.show(draft.natural_key)] == ["order_invoiced"]
     assert loop.open_amount(voucher) == open_
     assert loop.calls("JDEBILL_AP_VOUCHER") == loop.calls("JDEBILL_AP_PAYMENT") == 0
 
