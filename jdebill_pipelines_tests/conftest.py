@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from jdebill_pipelines_tests.support.databases import copied_database
 from jdebill_pipelines_tests.support.scheduling import FolderScheduling, rank
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -75,14 +75,8 @@ def template_database(postgres_server: str) -> str:
 @pytest.fixture
 def database_url(postgres_server: str, template_database: str) -> Iterator[str]:
     """A fresh, migrated database of this test."""
-    from jdebill_pipelines.store.embedded import create_database, drop_database
-
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    url = create_database(postgres_server, name, template=template_database)
-    try:
+    with copied_database(postgres_server, template_database, "t") as url:
         yield url
-    finally:
-        drop_database(postgres_server, name)
 
 
 @pytest.fixture

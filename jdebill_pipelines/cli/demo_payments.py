@@ -126,7 +126,7 @@ def way_back(
         store = runtime.store(name)
         subscribed = webhooks.subscribe(runtime, name)
         before = payment_ids(sandbox)
-        clerk = Clerk(sandbox, datetime.now(UTC).date(), _invoices(store), _partly_invoiced(sandbox, store))
+        clerk = Clerk(sandbox, datetime.now(UTC).date(), _invoices(store), _invoiced_orders(sandbox, store))
         ways = clerk.pay(most)
         payment_id, voucher, currency = _to_be_voided(sandbox, store, ways[0])
         moments = [_moment("before", sandbox, payment_id, voucher, state="")]
@@ -161,7 +161,7 @@ def _to_be_voided(sandbox: SandboxProcess, store: Store, way: Way) -> tuple[str,
     raise OtherSideFailed("the clerk paid no voucher")
 
 
-def _partly_invoiced(sandbox: SandboxProcess, store: Store) -> frozenset[str]:
+def _invoiced_orders(sandbox: SandboxProcess, store: Store) -> frozenset[str]:
     """BILL's ids of the orders that JD Edwards has invoices of: a payment would wait until all of it is invoiced."""
     orders = {str(OrderKey.of(row)) for row in sandbox.control_ais("tables/F43121?MATC=2")}
     return frozenset(link.remote_id for key, link in store.links.all("bill").items() if key in orders)

@@ -86,22 +86,22 @@ class DateProbe:
         for table, item in _places(query):
             for known in self._sample(service, table, item):
                 last = known
-                broken: set[str] = set()
+                still = candidates
                 # Some servers answer a literal they cannot read with an error, so it is not waited for at once. But a
                 # server may fail by itself: what got an error is asked a second time before it is ruled out.
-                for pattern, attempts in [*((p, 1) for p in candidates), *((p, _SECOND_TRY) for p in candidates)]:
-                    if attempts > 1 and pattern not in broken:
-                        continue
-                    try:
-                        if not self._proves(service, known, pattern, attempts):
+                for attempts in (1, _SECOND_TRY):
+                    asked, still = still, []
+                    for pattern in asked:
+                        try:
+                            if not self._proves(service, known, pattern, attempts):
+                                continue
+                        except ApiError as error:
+                            failure = error
+                            still.append(pattern)
                             continue
-                    except ApiError as error:
-                        failure = error
-                        broken.add(pattern)
-                        continue
-                    log.info("date literals of this AIS Server: %s (proven on %s.%s)", pattern, table.name, item)
-                    self._session.remember_date_literal(pattern)
-                    return pattern
+                        log.info("date literals of this AIS Server: %s (proven on %s.%s)", pattern, table.name, item)
+                        self._session.remember_date_literal(pattern)
+                        return pattern
         if last is not None:
             raise PermanentError(
                 f"no known date format finds a row of {last.table.name} by its own {last.item}"

@@ -15,10 +15,10 @@ from jdebill_pipelines.config.vault import load_vault
 from jdebill_pipelines.domain.keys import OrderKey
 from jdebill_pipelines.sandbox.serve import SandboxProcess
 from jdebill_pipelines.steps.runtime import Runtime
-from jdebill_pipelines.store.embedded import create_database, drop_database
 from jdebill_pipelines_tests.audit_faults.planting import enter_voucher
 from jdebill_pipelines_tests.payments.conftest import CONNECTION
 from jdebill_pipelines_tests.payments.loop import NAME, D, Loop
+from jdebill_pipelines_tests.support.databases import copied_database
 from jdebill_pipelines_tests.support.world import LOGINS
 
 MONTHS, DOCUMENTS = 3, 170
@@ -35,12 +35,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def module_database(postgres_server: str, template_database: str) -> Iterator[str]:
     """A migrated database of the module."""
-    name = f"faults_{datetime.now(UTC):%H%M%S%f}"
-    url = create_database(postgres_server, name, template=template_database)
-    try:
+    with copied_database(postgres_server, template_database, "faults") as url:
         yield url
-    finally:
-        drop_database(postgres_server, name)
 
 
 @pytest.fixture(scope="module")

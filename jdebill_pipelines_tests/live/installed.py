@@ -24,13 +24,8 @@ from sqlalchemy.engine import Engine
 
 from jdebill_pipelines.cli.children import free_port
 from jdebill_pipelines.sandbox.serve import SandboxProcess
+from jdebill_pipelines_tests.support.world import COMMAND, LOGINS, NAME
 
-NAME = "acme"
-COMMAND = "from jdebill_pipelines.cli.main import main; main()"
-LOGINS = {
-    "jde": {"username": "JDEBILL", "password": "sandbox-password"},
-    "bill": {"username": "sync@example.com", "password": "sandbox-password", "dev_key": "sandbox-dev-key"},
-}
 # Neither the poll nor the sweep comes while something is measured: what is seen was started by webhooks.
 NEVER = "0 0 29 2 *"
 CONNECTION = """

@@ -20,8 +20,9 @@ import pytest
 from jdebill_pipelines.cli import dagster_home
 from jdebill_pipelines.orchestration.running import month_range
 from jdebill_pipelines.sandbox.serve import SandboxProcess
-from jdebill_pipelines.store.embedded import create_database, drop_database
+from jdebill_pipelines.store.embedded import create_database
 from jdebill_pipelines.store.engine import create_engine
+from jdebill_pipelines_tests.support.databases import copied_database
 from jdebill_pipelines_tests.support.world import World, settings_for
 
 # The generated company's last day. In the past, so that its months are partitions whenever the tests run.
@@ -55,12 +56,8 @@ def dagster_template(postgres_server: str, template_database: str, dagster_folde
 @pytest.fixture
 def loop_database(postgres_server: str, dagster_template: str) -> Iterator[str]:
     """A fresh database of this test."""
-    name = f"w_{uuid.uuid4().hex[:12]}"
-    url = create_database(postgres_server, name, template=dagster_template)
-    try:
+    with copied_database(postgres_server, dagster_template, "w") as url:
         yield url
-    finally:
-        drop_database(postgres_server, name)
 
 
 @pytest.fixture(scope="session")
