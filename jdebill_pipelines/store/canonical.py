@@ -6,6 +6,6 @@ cannot differ.
 
 from __future__ import annotations
 
-from jdebill_pipelines.domain.canonical import canonical_json, content_hash, digest, form_hash, plain
+from jdebill_pipelines.domain.canonical import canonical_json, content_hash, digest, form_hash, plain, written_json
 
-__all__ = ["canonical_json", "content_hash", "digest", "form_hash", "plain"]
+__all__ = ["canonical_json", "content_hash", "digest", "form_hash", "plain", "written_json"]

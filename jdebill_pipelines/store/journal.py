@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from jdebill_pipelines.store.canonical import canonical_json, digest
+from jdebill_pipelines.store.canonical import digest, written_json
 from jdebill_pipelines.store.locks import lock_in
 from jdebill_pipelines.store.scope import Part, as_json
 
@@ -212,7 +212,7 @@ _FIELDS = (*Entry.__struct_fields__, "seq", "at", "prev_hash")
 
 
 def _entry_hash(connection: str, row: Mapping[str, Any]) -> str:
-    return digest(canonical_json({"connection": connection, **{field: row[field] for field in _FIELDS}}))
+    return digest(written_json({"connection": connection, **{field: row[field] for field in _FIELDS}}))
 
 
 _SELECT = (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jdebill_pipelines.domain.canonical import canonical_json, content_hash
+from jdebill_pipelines.domain.canonical import canonical_json, content_hash, written_json
 from jdebill_pipelines.domain.invoice_numbers import LIMIT, NumberRequest, assign, shortened
 from jdebill_pipelines.domain.keys import (
     BadKeyError,
@@ -163,3 +163,11 @@ def test_content_hash_is_of_the_value_not_of_its_spelling() -> None:
     with pytest.raises(TypeError):
         canonical_json({"amount": 0.1 + 0.2})
     assert canonical_json({"n": Decimal("12345678901.23")}) == b'{"n":12345678901.23}'
+
+
+def test_what_was_written_is_told_by_its_zeros_too() -> None:
+    """One amount has one content hash, and as evidence as many forms as PostgreSQL keeps apart."""
+    spellings = [10, Decimal("10"), Decimal("1E+1"), Decimal("10.0"), Decimal("10.00")]
+    assert {canonical_json(n) for n in spellings} == {b"10"}
+    assert [written_json(n) for n in spellings] == [b"10", b"10", b"10", b"10.0", b"10.00"]
+    assert written_json(Decimal("-0.00")) == b"0.00"

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from jdebill_pipelines.domain.canonical import canonical_json, content_hash, digest
+from jdebill_pipelines.domain.canonical import canonical_json, content_hash, digest, written_json
 from jdebill_pipelines.store.engine import encode_json
 from jdebill_pipelines.store.journal import Entry
 from jdebill_pipelines.store.store import Store
@@ -29,11 +29,15 @@ CONTENTS: list[dict[str, Any]] = [
 def test_canonical_form_is_the_same_in_both(engine: Engine, content: dict[str, Any]) -> None:
     """Member order, number notation and escapes: byte for byte as in Python."""
     with engine.connect() as tx:
-        form, digest = tx.execute(
-            sa.text("SELECT jdebill.canonical(CAST(:c AS jsonb)), jdebill.content_hash('bill', CAST(:c AS jsonb))"),
+        form, written, digest = tx.execute(
+            sa.text(
+                "SELECT jdebill.canonical(CAST(:c AS jsonb)), jdebill.written(CAST(:c AS jsonb)), "
+                "jdebill.content_hash('bill', CAST(:c AS jsonb))"
+            ),
             {"c": encode_json(content)},
         ).one()
     assert form.encode() == canonical_json(content)
+    assert written.encode() == written_json(content)
     assert digest == content_hash("bill", content)
 
 
@@ -65,7 +69,7 @@ def test_a_time_without_microseconds_hashes_too(engine: Engine) -> None:
     row: dict[str, Any] = dict.fromkeys(Entry.__struct_fields__, "")
     row |= {"event": "e", "body": {}, "seq": 1, "prev_hash": "p"}
     row |= {"connection": "c", "at": datetime(2026, 10, 1, tzinfo=UTC)}
-    assert form == digest(canonical_json(row))
+    assert form == digest(written_json(row))
 
 
 def test_vendor_changes_are_kept(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jdebill_pipelines.audit.procedures.operations import JOURNAL
-from jdebill_pipelines.domain.canonical import canonical_json
+from jdebill_pipelines.domain.canonical import written_json
 from jdebill_pipelines.store.engine import encode_json
 from jdebill_pipelines.store.journal import Entry
 from jdebill_pipelines.store.schema.ledger import journal
@@ -87,7 +87,7 @@ def _other(column: str, was: Any) -> st.SearchStrategy[Any]:
         steps = st.integers(-(10**12), 10**12).filter(bool)
         return steps.map(lambda microseconds: was + timedelta(microseconds=microseconds))
     if column == "body":
-        return _other_json(was).filter(lambda new: canonical_json(new) != canonical_json(was))
+        return _other_json(was).filter(lambda new: written_json(new) != written_json(was))
     return _other_text(str(was))
 
 
@@ -100,6 +100,9 @@ def _other_text(was: str) -> st.SearchStrategy[str]:
 def _other_json(was: Any) -> st.SearchStrategy[Any]:
     """The value with one of its parts changed, taken out or put in, or with something else in its place."""
     options: list[st.SearchStrategy[Any]] = [LEAVES, st.just([]), st.just({})]
+    if isinstance(was, (int, Decimal)) and not isinstance(was, bool):
+        zeros = st.integers(max(0, -int(Decimal(was).as_tuple().exponent)), 6)
+        options.append(zeros.map(lambda places: Decimal(f"{was:.{places}f}")))
     if isinstance(was, str):
         options = [_other_text(was)]
     if isinstance(was, dict):
