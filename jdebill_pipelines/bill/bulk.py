@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from jdebill_pipelines.bill.codec import MalformedAnswerError, convert, decode_any
+from jdebill_pipelines.bill.codec import MalformedAnswerError, convert, decode, decode_any
 from jdebill_pipelines.bill.listing import only_array
 from jdebill_pipelines.bill.models import (
     Account,
@@ -69,7 +69,10 @@ def read_bulk(body: bytes, kind: type[R]) -> list[R]:
     Raises:
         MalformedAnswerError: none of these.
     """
-    value = decode_any(body)
+    try:
+        return decode(body, list[kind])  # type: ignore[valid-type]
+    except MalformedAnswerError:
+        value = decode_any(body)
     if isinstance(value, dict):
         value = [value] if "id" in value else only_array(value)
     if not isinstance(value, list):

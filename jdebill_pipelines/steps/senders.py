@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from jdebill_pipelines.bill import lookup
-from jdebill_pipelines.bill.codec import convert, decode, encode
+from jdebill_pipelines.bill.codec import convert, decode, encode, encode_answer
 from jdebill_pipelines.bill.models import (
     AccountIn,
     Bill,
@@ -49,21 +49,23 @@ class _Sender(Generic[I]):
     def create(self, claims: Sequence[Claim]) -> list[Settlement]:
         """Create all in one call; what the answer does not certainly hold is of unknown outcome."""
         answer = self._bulk([self._body(claim) for claim in claims])
-        settlements = []
+        settlements, kept = [], []
         for claim, made in zip(claims, answer.created, strict=True):
             if made is None:
                 settlements.append(Settlement.unknown(claim, "BILL's answer does not name it"))
             else:
-                settlements.append(Settlement.confirmed(claim, made.id, response=encode(made)))
-        self._keep([m for m in answer.created if m is not None])
+                kept.append(encode_answer(made))
+                settlements.append(Settlement.confirmed(claim, made.id, response=kept[-1]))
+        self._keep(kept)
         return settlements
 
     def change(self, claim: Claim) -> Settlement:
         """Update, archive or restore one. Only kinds that are changed override ``_changed``."""
         assert claim.remote_id is not None
         made = self._changed(claim, claim.remote_id)
-        self._keep([made])
-        return Settlement.confirmed(claim, made.id, response=encode(made))
+        response = encode_answer(made)
+        self._keep([response])
+        return Settlement.confirmed(claim, made.id, response=response)
 
     def find(self, claims: Sequence[Claim]) -> list[Settlement]:
         """Look each up. A change leaves the same state when it is made again, so it counts as not made."""
@@ -82,14 +84,15 @@ class _Sender(Generic[I]):
             if found is None:
                 settlements.append(Settlement.not_found(claim))
             else:
-                settlements.append(Settlement.confirmed(claim, found.id, response=encode(found), origin="adopted"))
-                self._keep([found])
+                response = encode_answer(found)
+                settlements.append(Settlement.confirmed(claim, found.id, response=response, origin="adopted"))
+                self._keep([response])
         return settlements
 
     def _body(self, claim: Claim) -> I:
         return decode(claim.payload, self.shape)
 
-    def _keep(self, made: Sequence[Any]) -> None:
+    def _keep(self, made: Sequence[bytes]) -> None:
         mirrored = LINK_KINDS.get(self.kind)
         if mirrored and made:
             ctx = self._ctx

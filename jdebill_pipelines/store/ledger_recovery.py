@@ -138,8 +138,8 @@ WHERE w.id IN (
     OR (o.state = 'claimed' AND o.lease_until <= clock_timestamp()))
   AND (CAST(:kinds AS text[]) IS NULL OR o.kind = ANY(:kinds))
   ORDER BY o.id LIMIT :limit FOR UPDATE SKIP LOCKED)
-RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operation, w.content, w.content_hash, w.payload,
-  w.remote_id, w.period, w.amount, w.currency, w.party, w.attempts
+RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operation, w.content::text AS text,
+  w.content_hash, w.payload, w.remote_id, w.period, w.amount, w.currency, w.party, w.attempts
 """
 _CONFIRMED = """
 SELECT l.natural_key, w.operation, w.content, w.content_hash, l.remote_id, l.details, l.confirmed_at, l.run_id,

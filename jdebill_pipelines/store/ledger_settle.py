@@ -180,10 +180,11 @@ jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(id bigint, fence bigint, outcome t
   errors jsonb, response_digest text, details jsonb, reason text, fix text)
 """
 _HOLDERS = """
-SELECT r.id, l.natural_key AS holder
+SELECT r.id, o.natural_key AS holder
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(id bigint, kind text, natural_key text, remote_id text)
-JOIN jdebill.links l ON l.connection = :connection AND l.remote_id = r.remote_id
-  AND l.kind IN ('vendor', 'bill', 'vendor_credit') AND (l.kind, l.natural_key) <> (r.kind, r.natural_key)
+CROSS JOIN LATERAL (SELECT l.natural_key FROM jdebill.links l WHERE l.connection = :connection
+  AND l.remote_id = r.remote_id AND l.kind IN ('vendor', 'bill', 'vendor_credit')
+  AND (l.kind, l.natural_key) <> (r.kind, r.natural_key) LIMIT 1) AS o
 """
 _SETTLE = f"""
 UPDATE jdebill.writes w SET

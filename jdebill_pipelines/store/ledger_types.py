@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from jdebill_pipelines.store.engine import decode_json
 from jdebill_pipelines.store.links import Origin
 from jdebill_pipelines.store.releases import Release
 
@@ -41,6 +42,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         fence: grows with every claim of the row; a settle with an older one is refused.
+        text: the content, as the database writes it.
         payload: exactly what is to be sent, UTF-8.
         remote_id: of the object that is changed, None for a create.
         recovering: it may have been sent before: look it up, send nothing.
@@ -53,7 +55,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     gate: str
     operation: str
-    content: dict[str, Any]
+    text: str
     content_hash: str
     payload: bytes
     remote_id: str | None
@@ -63,6 +65,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     party: str
     attempts: int
     recovering: bool = False
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is sent, as it was judged; decoded anew every time."""
+        decoded: dict[str, Any] = decode_json(self.text)
+        return decoded
 
     @classmethod
     def of(cls, row: Mapping[str, Any], *, recovering: bool = False) -> Claim:

@@ -46,13 +46,28 @@ class Mirror(Part):
             seen_at: aware moment of the reading, at the latest when it began.
             source: ``list``, ``get``, ``webhook`` or ``history``: kept with the payment status.
         """
-        with self.scope.transaction() as tx:
-            return self._store(tx, kind, objects, run_id, seen_at, source, whole=False)
+        written = changed = 0
+        for chunk in _chunks(objects):
+            with self.scope.transaction() as tx:
+                stored = self._store(tx, kind, chunk, run_id, seen_at, source)
+            written, changed = written + stored.written, changed + stored.changed
+        return MirrorResult(written, changed)
 
     def replace(self, kind: str, objects: Iterable[Source], *, run_id: str, seen_at: datetime) -> MirrorResult:
-        """Store a complete listing: what is not in it, and was not read later, goes away."""
+        """Store a complete listing: what is not in it, and was not read at its time or later, goes away.
+
+        The objects are stored while the listing is still under way; each is true by itself. When it breaks off, nothing
+        goes away.
+        """
+        stored = self.put(kind, objects, run_id=run_id, seen_at=seen_at)
         with self.scope.transaction() as tx:
-            return self._store(tx, kind, objects, run_id, seen_at, "list", whole=True)
+            lock_in(tx, "mirror", self.scope.connection, kind)
+            gone = self.run(
+                tx,
+                f"DELETE FROM jdebill.{_table(kind).name} WHERE connection = :connection AND seen_at < :seen_at",
+                seen_at=seen_at,
+            )
+        return MirrorResult(stored.written, stored.changed, gone.rowcount)
 
     def read(
         self, kind: str, *, where: Mapping[str, Any] | None = None, columns: Sequence[str] | None = None
@@ -154,47 +169,29 @@ class Mirror(Part):
             )
 
     def _store(
-        self,
-        tx: sa.Connection,
-        kind: str,
-        objects: Iterable[Source],
-        run_id: str,
-        seen_at: datetime,
-        source: str,
-        *,
-        whole: bool,
+        self, tx: sa.Connection, kind: str, objects: Sequence[Source], run_id: str, seen_at: datetime, source: str
     ) -> MirrorResult:
         target = f"jdebill.{_table(kind).name}"
         values = {"seen_at": seen_at, "run_id": run_id}
-        tx.execute(sa.text("CREATE TEMP TABLE listed (id text, raw jsonb, n bigint) ON COMMIT DROP"))
-        given = 0
-        for chunk in _chunks(objects):
-            rows = "[" + ",".join(_encoded(item) for item in chunk) + "]"
-            self.run(tx, _FILL, rows=rows, start=given)
-            given += len(chunk)
         lock_in(tx, "mirror", self.scope.connection, kind)
+        tx.execute(sa.text(_LISTED))
+        self.run(tx, _FILL, rows="[" + ",".join(_encoded(item) for item in objects) + "]")
+        # Each object is looked up by its key (OFFSET 0 and LIMIT keep the planner from joining): a batch is small
+        # beside the table, and the planner knows the size of neither.
         # A list that moved under its reader may hold an object twice; the later one counts. What was read later stays.
         self.run(tx, "DELETE FROM listed a USING listed b WHERE a.id = b.id AND a.n < b.n")
-        removed = 0
-        if whole:
-            removed = self.run(
-                tx,
-                f"DELETE FROM {target} t WHERE t.connection = :connection AND t.seen_at <= :seen_at "
-                "AND NOT EXISTS (SELECT FROM listed l WHERE l.id = t.id)",
-                **values,
-            ).rowcount
         self.run(
             tx,
-            f"DELETE FROM listed l USING {target} t "
-            "WHERE t.connection = :connection AND t.id = l.id AND t.seen_at > :seen_at",
-            **values,
+            f"DELETE FROM listed l WHERE EXISTS (SELECT FROM {target} t WHERE t.connection = :connection "
+            "AND t.id = l.id AND t.seen_at > :seen_at OFFSET 0)",
+            seen_at=seen_at,
         )
         if kind == "vendors":
             self.run(tx, _KEEP_VENDOR_PARTS)
         changed = self.run(
             tx,
-            f"SELECT count(*) FROM listed l LEFT JOIN {target} t ON t.connection = :connection AND t.id = l.id "
-            "WHERE t.raw IS DISTINCT FROM l.raw",
+            f"SELECT count(*) FROM listed l LEFT JOIN LATERAL (SELECT o.raw FROM {target} o "
+            "WHERE o.connection = :connection AND o.id = l.id LIMIT 1) AS t ON true WHERE t.raw IS DISTINCT FROM l.raw",
         ).scalar_one()
         if kind == "vendors":
             self.run(tx, _PUT_VENDOR_CHANGES, run_id=run_id)
@@ -210,7 +207,7 @@ class Mirror(Part):
             self.run(tx, _PUT_STATUS, source=source, run_id=run_id)
             self.run(tx, _DROP_LINES)
             self.run(tx, _PUT_LINES)
-        return MirrorResult(written, int(changed), removed)
+        return MirrorResult(written, int(changed))
 
 
 def _table(kind: str) -> sa.Table:
@@ -230,8 +227,10 @@ def _chunks(objects: Iterable[Source]) -> Iterator[list[Source]]:
         yield chunk
 
 
+# Kept for the session: to make and drop a table for each batch would fill the catalogue.
+_LISTED = "CREATE TEMP TABLE IF NOT EXISTS listed (id text, raw jsonb, n bigint) ON COMMIT DELETE ROWS"
 _FILL = """
-INSERT INTO listed SELECT e.value->>'id', e.value, :start + e.ordinality
+INSERT INTO listed SELECT e.value->>'id', e.value, e.ordinality
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) WITH ORDINALITY AS e
 """
 _PUT_STATUS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -64,6 +65,24 @@ def test_complete_listing_removes_what_is_gone_but_not_what_is_newer(store: Stor
     assert (result.written, result.removed) == (1, 1)
     assert {v["id"]: v["name"] for v in store.mirror.read("vendors")} == {"1": "A", "3": "new"}
     assert store.mirror.count("vendors") == 2
+
+
+def test_a_listing_that_breaks_off_removes_nothing(store: Store) -> None:
+    """What BILL said before it failed is kept, what it had not come to stays; the next one tidies up."""
+    store.mirror.put("bills", [{"id": "old"}], run_id="r1", seen_at=NOW)
+
+    def listing() -> Iterator[dict[str, str]]:
+        yield from ({"id": f"{n:04}"} for n in range(600))
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        store.mirror.replace("bills", listing(), run_id="r2", seen_at=NOW + timedelta(minutes=1))
+    assert [row["id"] for row in store.mirror.read("bills", where={"id": ["0000", "0499", "0500", "old"]})] == [
+        "0000", "0499", "old",
+    ]  # fmt: skip
+    whole = [{"id": f"{n:04}"} for n in range(600)]
+    result = store.mirror.replace("bills", whole, run_id="r3", seen_at=NOW + timedelta(minutes=2))
+    assert (result, store.mirror.count("bills")) == (MirrorResult(600, 100, 1), 600)
 
 
 def test_payment_lines_and_status_history_follow_the_payment(store: Store) -> None:

@@ -115,6 +115,8 @@ def test_operation_follows_the_link(store: Store) -> None:
     store.links.put("posting", [link("paid", "old", kind="posting")], run_id="r1")
     assert dict(keys(store)) == {"other": "update", "gone": "restore", "new": "create", "cancelled": "archive"}
     assert {r.remote_id for r in store.releases.releasable("bills", keys=["other"])} == {"00nother"}
+    named = [key for key, _ in keys(store)]
+    assert keys(store, keys=[*named, "unknown"], kinds=["bill", "vendor_credit"]) == keys(store), "a batch by its names"
 
 
 def test_row_changed_by_hand_is_never_released(store: Store) -> None:

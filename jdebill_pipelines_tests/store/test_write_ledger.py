@@ -129,6 +129,21 @@ def test_content_changed_by_hand_is_never_sent(store: Store, released: Releaser)
     store.writes.verify(claims[:1])
     with pytest.raises(TamperedContent, match="payload of bill B"):
         store.writes.verify(claims)
+    with store.engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE jdebill.writes SET content = content || '{\"x\": 1}' WHERE natural_key = 'A'")
+        )
+    with pytest.raises(TamperedContent, match="content of bill A"):
+        store.writes.verify(claims[:1])
+
+
+def test_an_amount_written_with_other_zeros_is_the_same_content(store: Store, released: Releaser) -> None:
+    """Drafted anew between the reading and the sending, 12.50 became 12.5: it is sent, and nobody is accused."""
+    releases = released([draft("A", "12.50")])
+    store.drafts.put("bills", [draft("A", "12.5")], run_id="r2")
+    claims = intend(store, releases).claims
+    assert [claim.natural_key for claim in claims] == ["A"]
+    store.writes.verify(claims)
 
 
 def test_refused_document_is_quarantined_and_backs_off(store: Store, released: Releaser) -> None:
