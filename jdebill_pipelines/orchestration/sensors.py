@@ -91,7 +91,7 @@ def payment_tags(
 def build_sensors(
     connection: Connection, runtime: Runtime, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
-    """The due sensor of a connection and the two that settle what was due.
+    """The due sensor of a connection and the three that settle what was due.
 
     Args:
         connection: whose.
@@ -152,13 +152,25 @@ def build_sensors(
         description="Gives back what a failed delta run was started for, with a growing delay.",
     )
     def failed(context: dg.RunFailureSensorContext) -> None:
-        run = context.dagster_run
+        give_back(context.dagster_run, _reason(context))
+
+    @dg.run_status_sensor(
+        name=f"{safe_name(name)}_due_canceled",
+        run_status=dg.DagsterRunStatus.CANCELED,
+        monitored_jobs=list(jobs),
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Gives back what a canceled delta run was started for, as for a failed one.",
+    )
+    def canceled(context: dg.RunStatusSensorContext) -> None:
+        give_back(context.dagster_run, "the run was canceled")
+
+    def give_back(run: dg.DagsterRun, reason: str) -> None:
         if DUE_TAG in run.tags:
-            reason = _reason(context)
             for holder in (run.run_id, run.tags[DUE_TAG]):
                 runtime.store(name).due.failed(holder, reason)
 
-    return [due, done, failed]
+    return [due, done, failed, canceled]
 
 
 def _reason(context: dg.RunFailureSensorContext) -> str:

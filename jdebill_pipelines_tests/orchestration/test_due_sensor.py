@@ -25,7 +25,7 @@ FORBIDDEN = {"fault": "status", "status": 403, "code": "BDC_1145", "route": "v3/
 def ticks(world: World) -> Iterator[Ticks]:
     """The ticks of the connection; the sensors of ended runs have begun to look."""
     with ticks_of(world) as made:
-        for sensor in ("due_done", "due_failed"):
+        for sensor in ("due_done", "due_failed", "due_canceled"):
             assert made.sensor(sensor).reacted == []
         yield made
 
@@ -165,6 +165,24 @@ def test_a_run_that_never_came_to_a_step_loses_nothing(world: World, ticks: Tick
     tamper(world, "held_until = now()")
     (again,) = ticks.sensor("due").requests
     assert len({request.run_key, lost.run_key, again.run_key}) == 3
+
+
+def test_a_run_that_a_person_canceled_gives_its_work_back(world: World, ticks: Ticks) -> None:
+    """Canceled in the UI while it runs, or before it began: the payments are due again, after a pause; none is lost."""
+    world.store.due.record("payments", entities=["stp1"], source="webhook")
+    (request,) = ticks.sensor("due").requests
+    job = ticks.defs.resolve_job_def("acme_payments")
+    run = ticks.instance.create_run_for_job(job, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED)
+    ticks.instance.report_run_canceled(run)
+    assert ticks.sensor("due_failed").reacted == []
+    assert ticks.sensor("due_canceled").reacted == [run.run_id]
+    (entry,) = due(world)
+    assert (entry["state"], entry["attempts"], entry["waits"]) == ("pending", 1, True)
+    assert (entry["entities"], entry["last_error"]) == (["stp1"], "the run was canceled")
+    assert ticks.sensor("due").said == "nothing is due"
+    tamper(world, "not_before = now()")
+    (again,) = ticks.sensor("due").requests
+    assert again.run_key != request.run_key
 
 
 def test_work_waits_for_the_runs_under_way_of_its_own_kind(world: World, ticks: Ticks) -> None:
