@@ -31,6 +31,7 @@ from jdebill_pipelines.orchestration.keys import (
     RANGE_START_TAG,
 )
 from jdebill_pipelines.orchestration.partitions import first_month
+from jdebill_pipelines.orchestration.pools import ensure_pools
 from jdebill_pipelines.orchestration.running import month_range
 from jdebill_pipelines.orchestration.sensors import delta_tags, payment_tags
 from jdebill_pipelines.steps.context import CheckOutcome, Mode, StepResult
@@ -174,6 +175,7 @@ def _execute(
     )
     job = definitions.resolve_job_def(asked.name)
     with _instance(runtime.settings) as instance:
+        ensure_pools(instance, runtime.store(connection.name), connection.name)
         result = job.execute_in_process(
             instance=instance,
             tags={**tags, CONNECTION_TAG: connection.name},

@@ -26,6 +26,7 @@ from jdebill_pipelines.orchestration.keys import (
     safe_name,
 )
 from jdebill_pipelines.orchestration.partitions import first_month
+from jdebill_pipelines.orchestration.pools import ensure_pools
 from jdebill_pipelines.steps.context import Mode
 from jdebill_pipelines.steps.payments import FLOW
 from jdebill_pipelines.steps.postings import wake_uncertain
@@ -110,6 +111,7 @@ def build_sensors(
     )
     def due(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         store, now = runtime.store(name), datetime.now(UTC)
+        ensure_pools(context.instance, store, name)
         drain(store, window_minutes=connection.alerts.window_minutes)
         store.due.reclaim_expired()
         wake_uncertain(store, now)

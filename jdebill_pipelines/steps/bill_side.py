@@ -2,12 +2,14 @@
 
 Belongs here: listing vendors, classifications, bills and credits. Does not belong here: payments (``payments``) and
 what is made of any of it.
+
+Each list is as of the moment when its reading began, not when its run did: another run may create what this one lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jdebill_pipelines.bill.client import BillClient
@@ -27,7 +29,7 @@ def refresh_vendors(ctx: StepContext) -> int:
     supplier holds yet are read one by one: matching must not take "not shown" for "has none". So are changed vendors
     whose row does not show where they are paid, before the mirror takes the row: a new bank account must be seen.
     """
-    client, since = ctx.bill(), _since(ctx, "vendors")
+    client, since, began = ctx.bill(), _since(ctx, "vendors"), datetime.now(UTC)
     if since is not None:
         rows = list(client.vendors.list_changed(since))
     else:
@@ -36,9 +38,9 @@ def refresh_vendors(ctx: StepContext) -> int:
     unknown = {row.id for row in _thin(rows) if row.id not in linked} | _perhaps_paid_elsewhere(ctx, rows)
     rows = [client.vendors.whole(row.id) if row.id in unknown else row for row in rows]
     if since is not None:
-        ctx.store.mirror.put("vendors", rows, run_id=ctx.run_id, seen_at=ctx.now)
+        ctx.store.mirror.put("vendors", rows, run_id=ctx.run_id, seen_at=began)
     else:
-        ctx.store.mirror.replace("vendors", rows, run_id=ctx.run_id, seen_at=ctx.now)
+        ctx.store.mirror.replace("vendors", rows, run_id=ctx.run_id, seen_at=began)
     return len(rows)
 
 
@@ -64,12 +66,13 @@ def refresh_classifications(ctx: StepContext, kind: str) -> int:
     the mirror that has not changed since is not read again.
     """
     service: Any = ctx.bill().accounts if kind == "accounts" else ctx.bill().departments
+    began = datetime.now(UTC)
     rows = list(service.list())
     if not any(_distinguished(row) for row in rows):
         mirrored = (convert(row["raw"], type(rows[0])) for row in ctx.store.mirror.read(kind)) if rows else ()
         known = {(row.id, row.updated_time): row for row in mirrored if row.updated_time and _distinguished(row)}
         rows = [known.get((row.id, row.updated_time)) or service.get(row.id) for row in rows]
-    ctx.store.mirror.replace(kind, rows, run_id=ctx.run_id, seen_at=ctx.now)
+    ctx.store.mirror.replace(kind, rows, run_id=ctx.run_id, seen_at=began)
     return len(rows)
 
 
@@ -79,16 +82,16 @@ def _distinguished(row: Account | Department) -> bool:
 
 def refresh_bills(ctx: StepContext) -> int:
     """Mirror the bills and vendor credits that a changed document would have to change."""
-    since = _since(ctx, "bills")
-    client = ctx.bill()
+    client, since, began = ctx.bill(), _since(ctx, "bills"), datetime.now(UTC)
     if since is not None:
         bills = list(client.bills.list_changed(since))
-        ctx.store.mirror.put("bills", bills, run_id=ctx.run_id, seen_at=ctx.now)
+        ctx.store.mirror.put("bills", bills, run_id=ctx.run_id, seen_at=began)
         count = len(bills)
     else:
-        count = mirror_all_bills(client, ctx.store, run_id=ctx.run_id, seen_at=ctx.now)
+        count = mirror_all_bills(client, ctx.store, run_id=ctx.run_id, seen_at=began)
+    began = datetime.now(UTC)
     credits_ = list(client.vendor_credits.list())
-    ctx.store.mirror.replace("vendor_credits", credits_, run_id=ctx.run_id, seen_at=ctx.now)
+    ctx.store.mirror.replace("vendor_credits", credits_, run_id=ctx.run_id, seen_at=began)
     return count + len(credits_)
 
 

@@ -6,6 +6,7 @@ Belongs here: payloads and calls per kind. Does not belong here: the order of th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from jdebill_pipelines.bill import lookup
@@ -95,8 +96,9 @@ class _Sender(Generic[I]):
     def _keep(self, made: Sequence[bytes]) -> None:
         mirrored = LINK_KINDS.get(self.kind)
         if mirrored and made:
-            ctx = self._ctx
-            ctx.store.mirror.put(mirrored, made, run_id=ctx.run_id, seen_at=ctx.now, source="get")
+            # As of now: a list whose reading began before it was made must not take it for gone.
+            now = datetime.now(UTC)
+            self._ctx.store.mirror.put(mirrored, made, run_id=self._ctx.run_id, seen_at=now, source="get")
 
     def _bulk(self, bodies: list[I]) -> Any:
         raise NotImplementedError

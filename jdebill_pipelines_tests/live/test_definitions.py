@@ -26,7 +26,7 @@ def test_code_location_loads_with_all_that_runs_by_itself(tmp_path: Path) -> Non
     defs = build_defs(connections, runtime=Runtime(settings, connections))
     dg.Definitions.validate_loadable(defs)
     repository = defs.get_repository_def()
-    ours = ("due", "due_done", "due_failed", "alerts_of_finished_runs", "alerts_of_failed_runs",
+    ours = ("due", "due_done", "due_failed", "due_canceled", "alerts_of_finished_runs", "alerts_of_failed_runs",
             "alerts_of_canceled_runs", "alerts_sender")  # fmt: skip
     sensors = [s for s in repository.sensor_defs if s.name != "default_automation_condition_sensor"]
     assert {s.name for s in sensors} == {f"{c}_{name}" for c in ("acme", "acme_two") for name in ours}
