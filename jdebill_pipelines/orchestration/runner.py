@@ -34,6 +34,7 @@ from jdebill_pipelines.orchestration.partitions import first_month
 from jdebill_pipelines.orchestration.pools import ensure_pools
 from jdebill_pipelines.orchestration.running import month_range
 from jdebill_pipelines.orchestration.sensors import delta_tags, payment_tags
+from jdebill_pipelines.orchestration.storage import keep_connections
 from jdebill_pipelines.steps.context import CheckOutcome, Mode, StepResult
 from jdebill_pipelines.steps.payments import FLOW, poll_payments
 from jdebill_pipelines.steps.poll import poll
@@ -230,7 +231,9 @@ def _instance(settings: Settings) -> dg.DagsterInstance:
     if settings.database_url is not None:
         os.environ["JDEBILL_DATABASE_URL"] = settings.database_url
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    keep_connections(instance)
+    return instance
 
 
 _OTHER_SIDE = {

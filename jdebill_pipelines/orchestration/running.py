@@ -11,6 +11,7 @@ from datetime import datetime
 import dagster as dg
 
 from jdebill_pipelines.orchestration.keys import ACTOR_TAG, DUE_TAG, MODE_TAG, SINCE_TAG
+from jdebill_pipelines.orchestration.storage import keep_connections
 from jdebill_pipelines.steps.context import Mode, StepContext
 from jdebill_pipelines.steps.runtime import Runtime
 
@@ -22,6 +23,7 @@ def step_context(
 
     A run without a mode tag (the UI, a backfill) is a full one.
     """
+    keep_connections(context.instance)
     tags = context.run.tags
     if DUE_TAG in tags:
         # From here on the work is this run's: should it die, the lease gives it back.
