@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 # The peers of the bench want other versions of what we use: an environment of their own.
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.installed
-WORKERS ?= 2
+# One more than cores: tests wait for processes and pauses as much as they compute.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test lint docs bench lock clean

@@ -13,7 +13,7 @@ from jdebill_pipelines.domain.alerts import AlertContent
 from jdebill_pipelines.store.store import Store
 from jdebill_pipelines_tests.alerts.conftest import VARIABLE
 from jdebill_pipelines_tests.alerts.receivers import Endpoint, MailServer
-from jdebill_pipelines_tests.cli.conftest import Command
+from jdebill_pipelines_tests.support.commands import Command
 
 
 @pytest.fixture(autouse=True)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jdebill_pipelines.cli.main import run
 from jdebill_pipelines.sandbox.serve import SandboxProcess
-from jdebill_pipelines.store.embedded import create_database, drop_database
 from jdebill_pipelines_tests.audit_trace.story import WHO, WHY, Story, tell
+from jdebill_pipelines_tests.support.commands import Command, Said
+from jdebill_pipelines_tests.support.databases import copied_database
 from jdebill_pipelines_tests.support.fixtures import (
     MONTHS,
     TODAY,
@@ -45,34 +43,15 @@ class Told:
     environment: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output as JSON; amounts exact."""
-        return json.loads(self.out, parse_float=str)
-
-
-Command = Callable[..., Said]
-
-
 @pytest.fixture(scope="session")
 def told(
     postgres_server: str, dagster_template: str, dagster_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Told]:
     """Two months of the tiny company, with simulators and a database of their own: what happened stays in them."""
-    name, home = f"story_{uuid.uuid4().hex[:12]}", tmp_path_factory.mktemp("story")
+    home, before = tmp_path_factory.mktemp("story"), dict(os.environ)
     dagster = home / "dagster"
     shutil.copytree(dagster_folder, dagster)
-    url = create_database(postgres_server, name, template=dagster_template)
-    before = dict(os.environ)
-    try:
+    with copied_database(postgres_server, dagster_template, "story") as url:
         options = {"months": 2, "documents": DOCUMENTS, "max_lifetime_seconds": 900}
         with SandboxProcess.start(company="tiny", today=TODAY, **options) as sandbox:
             sandbox.control_bill("clock", {"set": f"{TODAY}T18:00:00Z"})
@@ -96,10 +75,8 @@ def told(
                 yield Told(world, tell(world, override), environment)
             finally:
                 world.engine.dispose()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        drop_database(postgres_server, name)
+                os.environ.clear()
+                os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from jdebill_pipelines_tests.audit_trace.conftest import Command, Told
+from jdebill_pipelines_tests.audit_trace.conftest import Told
 from jdebill_pipelines_tests.audit_trace.story import WHO, WHY
+from jdebill_pipelines_tests.support.commands import Command
 
 pytestmark = [pytest.mark.timeout(600)]
 D = Decimal

@@ -15,7 +15,8 @@ from decimal import Decimal
 import pytest
 from rich.cells import cell_len
 
-from jdebill_pipelines_tests.audit_trace.conftest import Command, Told
+from jdebill_pipelines_tests.audit_trace.conftest import Told
+from jdebill_pipelines_tests.support.commands import Command
 from jdebill_pipelines_tests.support.world import COMMAND, NAME
 
 pytestmark = [pytest.mark.timeout(600)]

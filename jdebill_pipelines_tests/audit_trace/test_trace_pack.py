@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jdebill_pipelines_tests.audit_trace.conftest import Command, Told
+from jdebill_pipelines_tests.audit_trace.conftest import Told
+from jdebill_pipelines_tests.support.commands import Command
 from jdebill_pipelines_tests.support.world import NAME
 
 pytestmark = [pytest.mark.timeout(600)]

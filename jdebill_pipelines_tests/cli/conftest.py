@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jdebill_pipelines.cli.main import run
+from jdebill_pipelines_tests.support.commands import Command, Said
 
 CONNECTION = """
 name: acme
@@ -28,23 +25,6 @@ bill:
   organization_id: "00801ABCDEFGHIJKLMNO"
 sync: {bank_account: "00000123"}
 """
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output as JSON."""
-        return json.loads(self.out)
-
-
-Command = Callable[..., Said]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from jdebill_pipelines.domain.tables import AUDITED
 from jdebill_pipelines.store.journal import Entry, Head
 from jdebill_pipelines.store.store import Store
 from jdebill_pipelines_tests.audit_pack import synthetic
-from jdebill_pipelines_tests.cli.conftest import Command
+from jdebill_pipelines_tests.support.commands import Command
 
 KEY = bytes(range(32))
 VAULT = Vault(KEY)

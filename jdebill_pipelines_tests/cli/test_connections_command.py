@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from jdebill_pipelines_tests.cli.conftest import CONNECTION, Command
+from jdebill_pipelines_tests.cli.conftest import CONNECTION
+from jdebill_pipelines_tests.support.commands import Command
 
 
 def test_list_shows_every_connection(jdebill: Command, home: Path) -> None:

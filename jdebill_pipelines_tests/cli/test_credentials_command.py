@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from jdebill_pipelines.config.settings import Settings
 from jdebill_pipelines.config.vault import Vault, WrongKey, decode_key, load_vault, new_key, write_key_file
 from jdebill_pipelines.store.store import Store
-from jdebill_pipelines_tests.cli.conftest import Command
+from jdebill_pipelines_tests.support.commands import Command
 
 LOGINS = {
     "jde": {"username": "APINT", "password": "jde-p4ss"},

@@ -18,7 +18,7 @@ from jdebill_pipelines.sandbox.serve import SandboxProcess
 from jdebill_pipelines.steps.doctor import Finding, clock
 from jdebill_pipelines.steps.doctor_database import _session_locks
 from jdebill_pipelines.store.embedded import create_database, drop_database
-from jdebill_pipelines_tests.cli.conftest import Command, Said
+from jdebill_pipelines_tests.support.commands import Command, Said
 
 CONNECTION = """
 name: acme

@@ -13,7 +13,7 @@ import pytest
 
 from jdebill_pipelines.cli.main import jdebill as root
 from jdebill_pipelines.cli.output import money
-from jdebill_pipelines_tests.cli.conftest import Command
+from jdebill_pipelines_tests.support.commands import Command
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from jdebill_pipelines.store.quarantine import Held
 from jdebill_pipelines.store.store import Store
-from jdebill_pipelines_tests.cli.conftest import Command
+from jdebill_pipelines_tests.support.commands import Command
 
 KEY = "00001-PV-700012"
 

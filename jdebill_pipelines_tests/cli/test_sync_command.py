@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from jdebill_pipelines.sandbox.serve import SandboxProcess
-from jdebill_pipelines.store.embedded import create_database, drop_database
+from jdebill_pipelines_tests.support.databases import copied_database
 
 CODE = "from jdebill_pipelines.cli.main import main; main()"
 TODAY = date(2026, 11, 27)
@@ -90,13 +90,11 @@ def shell(
     (folder / "connections" / "acme.yaml").write_text(
         CONNECTION.format(ais=sandbox.ais_url, bill=sandbox.bill_url, events=sandbox.bill_events_url), "utf-8"
     )
-    shell = Shell(folder, create_database(postgres_server, "t_cli_sync", template=template_database))
-    try:
+    with copied_database(postgres_server, template_database, "t_cli_sync") as url:
+        shell = Shell(folder, url)
         done = shell.run("credentials", "set", "acme", "--stdin", stdin=json.dumps(LOGINS))
         assert done.returncode == 0, done.stderr
         yield shell
-    finally:
-        drop_database(postgres_server, "t_cli_sync")
 
 
 MONTHS = ("--from", "2026-06", "--to", "2026-11")

@@ -23,9 +23,9 @@ from jdebill_pipelines.receiver.server import open_engine
 from jdebill_pipelines.sandbox.bill.app import build_bill_app
 from jdebill_pipelines.sandbox.bill.organization import Organization
 from jdebill_pipelines.store.store import Store
-from jdebill_pipelines_tests.cli.conftest import Command, Said
 from jdebill_pipelines_tests.receiver.conftest import MASTER_KEY, ORGANIZATION, event, signed, wait_until
 from jdebill_pipelines_tests.sandbox.bill.caller import Bill, bill, vendor
+from jdebill_pipelines_tests.support.commands import Command, Said
 from jdebill_pipelines_tests.support.serving import Serving
 
 FILE = """

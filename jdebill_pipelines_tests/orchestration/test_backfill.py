@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from jdebill_pipelines.orchestration.catalog import AUDIT_PATH, CATALOG
 from jdebill_pipelines.orchestration.checks import CHECKS
 from jdebill_pipelines.orchestration.keys import RANGE_END_TAG, RANGE_START_TAG, asset_key
 from jdebill_pipelines.sandbox.serve import SandboxProcess
-from jdebill_pipelines.store.embedded import create_database, drop_database
 from jdebill_pipelines_tests.orchestration.page import page_of
 from jdebill_pipelines_tests.orchestration.ticks import Ticks, ticks_of
+from jdebill_pipelines_tests.support.databases import copied_database
 from jdebill_pipelines_tests.support.fixtures import MONTHS, open_world
 from jdebill_pipelines_tests.support.world import NAME, World
 
@@ -53,19 +52,17 @@ def backfilled(
     before = dict(os.environ)
     for control in (tiny_company.control_ais, tiny_company.control_bill):
         control("reset", {})
-    name = f"w_{uuid.uuid4().hex[:12]}"
-    url = create_database(postgres_server, name, template=dagster_template)
-    world = open_world(tiny_company, url, tmp_path_factory.mktemp("home"), dagster_folder, MONTHS)
-    try:
-        with page_of(world, tmp_path_factory.mktemp("dagster")) as page:
-            found = page.backfill(MAIN, CHOSEN)
-            runs = page.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": found.backfill_id}))
-        yield Backfilled(world, found.status.value, runs[::-1])
-    finally:
-        world.engine.dispose()
-        drop_database(postgres_server, name)
-        os.environ.clear()
-        os.environ.update(before)
+    with copied_database(postgres_server, dagster_template, "w") as url:
+        world = open_world(tiny_company, url, tmp_path_factory.mktemp("home"), dagster_folder, MONTHS)
+        try:
+            with page_of(world, tmp_path_factory.mktemp("dagster")) as page:
+                found = page.backfill(MAIN, CHOSEN)
+                runs = page.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": found.backfill_id}))
+            yield Backfilled(world, found.status.value, runs[::-1])
+        finally:
+            world.engine.dispose()
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @pytest.fixture
