@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -210,9 +211,15 @@ def _tell_what_is_left(settings: Settings) -> None:
     click.echo(
         f"  export JDEBILL_HOME={_short(settings.home)} JDEBILL_CONNECTIONS_DIR={_short(settings.connections_dir)}"
     )
-    click.echo(f"  jdebill quarantine list {NAME}   what is held, why, and what to do")
-    click.echo(f"  jdebill audit verify {NAME}      the journal of every write, link by link")
+    command = _command()
+    click.echo(f"  {command} quarantine list {NAME}   what is held, why, and what to do")
+    click.echo(f"  {command} audit verify {NAME}      the journal of every write, link by link")
     click.echo("Without --once the demo stays up, with the Dagster UI and everything that runs by itself.")
+
+
+def _command() -> str:
+    """How this shell starts us: ``make demo`` runs in an environment that is not on its path."""
+    return "jdebill" if shutil.which("jdebill") else _short(Path(sys.executable).with_name("jdebill"))
 
 
 def _short(path: Path) -> str:
