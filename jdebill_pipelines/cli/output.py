@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from jdebill_pipelines.domain.money import ISO_DECIMALS
+from jdebill_pipelines.domain.money import in_words
 
 F = TypeVar("F", bound=Callable[..., Any])
 Progressed = Callable[[str, int, int | None], None]
@@ -137,8 +137,4 @@ def totals_in_words(totals: Mapping[str, Decimal]) -> str:
 
 def money(amount: Decimal | None, currency: str) -> str:
     """Return an amount with the currency's decimals (more if it has more): ``1,360.10``; '' for none."""
-    if amount is None:
-        return ""
-    exponent = amount.normalize().as_tuple().exponent
-    places = max(ISO_DECIMALS.get(currency, 2), -exponent if isinstance(exponent, int) else 0)
-    return f"{amount:,.{places}f}"
+    return "" if amount is None else in_words(amount, currency)

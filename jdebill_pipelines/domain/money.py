@@ -83,6 +83,17 @@ class Currencies(msgspec.Struct, frozen=True):
         return round_to(amount, self.decimals(code))
 
 
+def in_words(amount: Decimal, currency: str) -> str:
+    """Return an amount as people read it: ``1,360.10``.
+
+    With the currency's decimals (ISO 4217; two for a currency that is not in it), or its own if those are more; zeros
+    beyond say nothing. Never rounds.
+    """
+    exponent = amount.normalize().as_tuple().exponent
+    own = -exponent if isinstance(exponent, int) else 0
+    return f"{amount:,.{max(ISO_DECIMALS.get(currency, 2), own)}f}"
+
+
 def round_to(amount: Decimal, decimals: int) -> Decimal:
     """Round half up to a number of decimals (JDE rounds half up)."""
     return amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from jdebill_pipelines.domain.money import ISO_DECIMALS
+from jdebill_pipelines.domain.money import in_words
 from jdebill_pipelines.domain.tables import JdeTable, Kind
 from jdebill_pipelines.steps.context import CheckOutcome, StepContext, StepResult
 
@@ -44,7 +44,7 @@ def of_result(result: StepResult) -> dict[str, Any]:
         metadata["dagster/row_count"] = rows
     for name, per_currency in result.totals.items():
         for currency, amount in sorted(per_currency.items()):
-            metadata[f"total/{name} {currency or 'base'}"] = _money(amount, currency)
+            metadata[f"total/{name} {currency or 'base'}"] = in_words(amount, currency)
     metadata |= {f"fact/{name}": text for name, text in result.facts.items()}
     for title, rows_ in result.tables.items():
         if rows_:
@@ -52,12 +52,6 @@ def of_result(result: StepResult) -> dict[str, Any]:
     if result.needs_person:
         metadata["needs a person"] = dg.MetadataValue.md("\n".join(f"- {line}" for line in result.needs_person))
     return metadata
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    """An amount with the decimals of its currency (ISO 4217; two for another), or its own if those are more."""
-    own = -int(amount.normalize().as_tuple().exponent)
-    return f"{amount:,.{max(own, ISO_DECIMALS.get(currency, 2))}f}"
 
 
 def of_evidence(ctx: StepContext, report: dg.AssetKey | None) -> dict[str, Any]:

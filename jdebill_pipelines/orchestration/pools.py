@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import dagster as dg
 
+from jdebill_pipelines.orchestration.catalog import CATALOG
 from jdebill_pipelines.orchestration.keys import pool_name
 from jdebill_pipelines.store.locks import advisory_lock
 from jdebill_pipelines.store.store import Store
-
-SYSTEMS = ("jde", "bill")
 
 
 def ensure_pools(instance: dg.DagsterInstance, store: Store, connection: str) -> None:
@@ -26,7 +25,7 @@ def ensure_pools(instance: dg.DagsterInstance, store: Store, connection: str) ->
         store: of the connection; its database holds the lock.
         connection: its name.
     """
-    wanted = {pool_name(connection, system) for system in SYSTEMS}
+    wanted = {pool_name(connection, asset.system) for asset in CATALOG if asset.system}
     if instance.global_op_concurrency_default_limit is None or wanted <= _known(instance):
         return
     with advisory_lock(store.engine, "pools"):

@@ -7,6 +7,7 @@ Belongs here: sensors over our own tables. None of them calls a vendor.
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -133,12 +134,16 @@ def build_sensors(
             return dg.SkipReason("waits for the runs that are under way" if flows else "nothing is due")
         return dg.SensorResult(run_requests=requests)
 
+    of_ended_runs: dict[str, Any] = {
+        "monitored_jobs": list(jobs),
+        "minimum_interval_seconds": 15,
+        "default_status": dg.DefaultSensorStatus.RUNNING,
+    }
+
     @dg.run_status_sensor(
         name=f"{safe_name(name)}_due_done",
         run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=list(jobs),
-        minimum_interval_seconds=15,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        **of_ended_runs,
         description="Marks as done what a successful delta run was started for.",
     )
     def done(context: dg.RunStatusSensorContext) -> None:
@@ -148,9 +153,7 @@ def build_sensors(
 
     @dg.run_failure_sensor(
         name=f"{safe_name(name)}_due_failed",
-        monitored_jobs=list(jobs),
-        minimum_interval_seconds=15,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        **of_ended_runs,
         description="Gives back what a failed delta run was started for, with a growing delay.",
     )
     def failed(context: dg.RunFailureSensorContext) -> None:
@@ -159,9 +162,7 @@ def build_sensors(
     @dg.run_status_sensor(
         name=f"{safe_name(name)}_due_canceled",
         run_status=dg.DagsterRunStatus.CANCELED,
-        monitored_jobs=list(jobs),
-        minimum_interval_seconds=15,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        **of_ended_runs,
         description="Gives back what a canceled delta run was started for, as for a failed one.",
     )
     def canceled(context: dg.RunStatusSensorContext) -> None:

@@ -172,14 +172,13 @@ class Mirror(Part):
         self, tx: sa.Connection, kind: str, objects: Sequence[Source], run_id: str, seen_at: datetime, source: str
     ) -> MirrorResult:
         target = f"jdebill.{_table(kind).name}"
-        values = {"seen_at": seen_at, "run_id": run_id}
         lock_in(tx, "mirror", self.scope.connection, kind)
         tx.execute(sa.text(_LISTED))
         self.run(tx, _FILL, rows="[" + ",".join(_encoded(item) for item in objects) + "]")
-        # Each object is looked up by its key (OFFSET 0 and LIMIT keep the planner from joining): a batch is small
-        # beside the table, and the planner knows the size of neither.
         # A list that moved under its reader may hold an object twice; the later one counts. What was read later stays.
         self.run(tx, "DELETE FROM listed a USING listed b WHERE a.id = b.id AND a.n < b.n")
+        # Each object is looked up by its key (OFFSET 0 and LIMIT keep the planner from joining): a batch is small
+        # beside the table, and the planner knows the size of neither.
         self.run(
             tx,
             f"DELETE FROM listed l WHERE EXISTS (SELECT FROM {target} t WHERE t.connection = :connection "
@@ -201,7 +200,8 @@ class Mirror(Part):
             "SELECT :connection, l.id, l.raw, :seen_at, :run_id FROM listed l ORDER BY l.id "
             "ON CONFLICT (connection, id) DO UPDATE SET raw = excluded.raw, seen_at = excluded.seen_at, "
             "run_id = excluded.run_id",
-            **values,
+            seen_at=seen_at,
+            run_id=run_id,
         ).rowcount
         if kind == "payments":
             self.run(tx, _PUT_STATUS, source=source, run_id=run_id)

@@ -137,7 +137,8 @@ class Writes(Settling, Recovery):
         found = {
             row["id"]: row
             for row in self.select(
-                "SELECT id, fence, state, content::text AS text, payload, payload_digest, lease_until > clock_timestamp() AS live FROM jdebill.writes "
+                "SELECT id, fence, state, content::text AS text, payload, payload_digest, "
+                "lease_until > clock_timestamp() AS live FROM jdebill.writes "
                 "WHERE connection = :connection AND id = ANY(:ids)",
                 ids=[claim.write_id for claim in claims],
             )
@@ -248,8 +249,8 @@ _STILL_RELEASED = f"""
 WHERE d.content_hash = r.content_hash AND r.operation = {OPERATION} AND {DIFFERS} AND {PASSED}
 """  # noqa: S608 - built from constants
 _RETURNING = """
-RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operation, w.content::text AS text, w.content_hash,
-  w.payload, w.remote_id, w.period, w.amount, w.currency, w.party, w.attempts
+RETURNING w.id, w.fence, w.kind, w.natural_key, w.generation, w.gate, w.operation, w.content::text AS text,
+  w.content_hash, w.payload, w.remote_id, w.period, w.amount, w.currency, w.party, w.attempts
 """
 # The content comes from the draft's row, not from the caller, and only if it is still released under this very hash.
 _INSERT = f"""

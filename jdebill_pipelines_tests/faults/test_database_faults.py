@@ -9,12 +9,8 @@ import sqlalchemy as sa
 
 from jdebill_pipelines_tests.live.installed import wait_for
 from jdebill_pipelines_tests.support.completeness import assert_no_gap_and_no_duplicate
+from jdebill_pipelines_tests.support.databases import end_others
 from jdebill_pipelines_tests.support.world import World
-
-DROP_ALL = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
 
 # What the run before had claimed waits out its lease, and what was not found its settling delay.
 LET_TIME_PASS = """
@@ -46,8 +42,7 @@ def test_a_run_that_loses_the_database_loses_nothing_else(world: World, moment: 
     try:
         wait_for(lambda: moment(world) or running.poll() is not None, moment.__name__, 60, every=0.02)
         assert running.poll() is None, "it ended before the moment came"
-        with world.engine.connect() as tx:
-            assert tx.execute(sa.text(DROP_ALL)).scalar_one() >= 1
+        assert end_others(world.engine) >= 1
         out, err = running.communicate(timeout=200)
     finally:
         running.kill()

@@ -1,6 +1,7 @@
 """Databases of tests: copies of a template, gone afterwards.
 
-Belongs here: making and dropping a copy. Does not belong here: the templates (the fixtures that make them).
+Belongs here: making and dropping a copy, who is connected to it. Does not belong here: the templates (the fixtures that
+make them).
 """
 
 from __future__ import annotations
@@ -8,6 +9,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+OTHERS = """
+FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
 
 
 @contextmanager
@@ -27,3 +36,15 @@ def copied_database(server: str, template: str, prefix: str) -> Iterator[str]:
         yield url
     finally:
         drop_database(server, name)
+
+
+def others_of(engine: Engine) -> set[int]:
+    """The backends of everybody else who is connected to an engine's database."""
+    with engine.connect() as tx:
+        return set(tx.execute(sa.text(f"SELECT pid {OTHERS}")).scalars())
+
+
+def end_others(engine: Engine) -> int:
+    """End everybody else's connections to an engine's database, as a restart would; how many there were."""
+    with engine.connect() as tx:
+        return int(tx.execute(sa.text(f"SELECT count(pg_terminate_backend(pid)) {OTHERS}")).scalar_one())

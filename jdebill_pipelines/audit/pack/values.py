@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from jdebill_pipelines.audit.model import Column, Rule, Shape
 from jdebill_pipelines.domain.canonical import canonical_json
-from jdebill_pipelines.domain.money import ISO_DECIMALS
+from jdebill_pipelines.domain.money import in_words
 
 Value: TypeAlias = "str | int | Decimal | date | datetime | None"
 
@@ -72,13 +72,11 @@ def people_text(value: Value, shape: Shape, currency: str = "") -> str:
         shape: of its column.
         currency: of the amount; '' is taken for two decimals. Never rounds.
     """
+    if isinstance(value, Decimal) and shape is Shape.AMOUNT:
+        return in_words(value, currency)
     if isinstance(value, Decimal):
-        # Zeros beyond the currency's decimals say nothing.
         exponent = value.normalize().as_tuple().exponent
-        places = max(-exponent, 0) if isinstance(exponent, int) else 0
-        if shape is Shape.AMOUNT:
-            places = max(ISO_DECIMALS.get(currency, 2), places)
-        return f"{value:,.{places}f}"
+        return f"{value:,.{max(-exponent, 0) if isinstance(exponent, int) else 0}f}"
     if isinstance(value, int) and shape is Shape.NUMBER:
         return f"{value:,}"
     if isinstance(value, datetime):
